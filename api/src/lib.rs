@@ -1,0 +1,31 @@
+//! The HTTP API: it checks what comes in, makes sure that it cannot be lost, and answers. The work is done elsewhere.
+//!
+//! A request's walk through it:
+//! 1. [`serve`] accepts it, [`request`] gives it an id, a span and a time limit.
+//! 2. The handler's signature asks for what it needs, in this order: a key with a scope ([`auth`], [`limits`]), headers,
+//!    then the body ([`body`]). Whatever is refused on the way is an [`error::ApiError`]: a problem that names the field.
+//! 3. Validate; write the intent into the store, where a person would miss it; enqueue ([`enqueue`]); answer 202.
+//!
+//! [`openapi`] is made from the same handlers. In `postrider dev` there is a mailbox ([`pages`]) beside it.
+
+pub mod auth;
+pub mod body;
+pub mod enqueue;
+pub mod error;
+pub mod idempotency;
+pub mod limits;
+pub mod list;
+pub mod openapi;
+pub mod pages;
+pub mod query;
+pub mod request;
+mod router;
+mod routes;
+mod serve;
+mod state;
+pub mod trace_context;
+
+pub use limits::Rate;
+pub use router::{metrics_router, router};
+pub use serve::serve;
+pub use state::{Dev, Parts, Settings, State};

@@ -1,0 +1,5 @@
+//! The pages for people: made on the server, complete without a script, a little livelier with one. Nothing is loaded
+//! from elsewhere.
+
+pub mod mailbox;
+mod template;

@@ -1,0 +1,149 @@
+//! What every handler may use: the queue, the store, the registry of kinds, time, ids and settings. One per process,
+//! cheap to clone.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use job::{Clock, IdSource, JobId, QueueName};
+use queue::Broker;
+use store::Store;
+use telemetry::metrics::Meters;
+use worker::Registry;
+
+use crate::auth::Keys;
+use crate::limits::Rate;
+
+/// The longest that what the store said of a key may count.
+const MOST_FRESH: Duration = Duration::from_secs(5);
+
+/// The shared state of all handlers.
+#[derive(Clone)]
+pub struct State(Arc<Inner>);
+
+/// What the state is built from.
+pub struct Parts {
+    /// Where jobs go.
+    pub broker: Arc<dyn Broker>,
+    /// Bookings, deliveries and keys.
+    pub store: Store,
+    /// The job kinds that exist.
+    pub registry: Arc<Registry>,
+    /// Makes job ids.
+    pub ids: Arc<IdSource>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits and the queues that exist.
+    pub settings: Settings,
+    /// Counts what comes in.
+    pub meters: Meters,
+    /// Gives all figures of the process as Prometheus text.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Set in `postrider dev` only.
+    pub dev: Option<Dev>,
+}
+
+/// Limits, and the queues that exist.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The largest body of a call that is no batch, in bytes.
+    pub body_limit: usize,
+    /// The largest body of a batch, in bytes.
+    pub batch_body_limit: usize,
+    /// How long one request may take before it is answered 503, and its body may take to arrive before 408.
+    pub request_timeout: Duration,
+    /// How many calls a key may make that has no rate of its own.
+    pub rate: Rate,
+    /// How long what the store said of a key counts: a revoked key works no longer than that. At most 5 s.
+    pub keys_fresh_for: Duration,
+    /// The queues that have a consumer: a job for another one is refused.
+    pub queues: Vec<QueueName>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            body_limit: 1 << 20,
+            batch_body_limit: 8 << 20,
+            request_timeout: Duration::from_secs(30),
+            rate: Rate { per_second: 50_000, burst: 100_000 },
+            keys_fresh_for: MOST_FRESH,
+            queues: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The settings of a process: its `[api]` section, and the names under `[queues]`.
+    #[must_use]
+    pub fn from_config(api: &config::Api, queues: Vec<QueueName>) -> Self {
+        Self {
+            body_limit: api.body_limit,
+            batch_body_limit: api.batch_body_limit,
+            request_timeout: api.request_timeout,
+            rate: Rate { per_second: api.rate_limit.per_second, burst: api.rate_limit.burst },
+            queues,
+            ..Self::default()
+        }
+    }
+}
+
+/// What only `postrider dev` has: the caught mails, the zone that they are verified against, and the key `dev`.
+#[derive(Clone)]
+pub struct Dev {
+    /// The caught mails.
+    pub inbox: mail::Inbox,
+    /// Gives the zone as master-file text.
+    pub zone: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// The insides of [`State`].
+pub struct Inner {
+    parts: Parts,
+    pub(crate) keys: Keys,
+    /// The store's schema was seen to be current: no need to ask again.
+    pub(crate) schema_is_current: AtomicBool,
+    /// The description of the API, written when the router is built.
+    pub(crate) document: OnceLock<Bytes>,
+}
+
+impl State {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let keys = Keys::new(parts.settings.rate, parts.settings.keys_fresh_for.min(MOST_FRESH), parts.dev.is_some());
+        let (schema_is_current, document) = (AtomicBool::new(false), OnceLock::new());
+        Self(Arc::new(Inner { parts, keys, schema_is_current, document }))
+    }
+
+    /// A new id for a job of `queue`.
+    #[must_use]
+    pub fn new_id(&self, queue: &QueueName) -> JobId {
+        self.ids.next(queue)
+    }
+}
+
+impl Deref for State {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Deref for Inner {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,55 @@
+//! `postrider api`: the HTTP API, and its figures on a listener of their own.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+
+use super::{load, start_logging};
+use crate::cli::Globals;
+use crate::process;
+use crate::wire::{Parts, queue_names};
+
+/// The API's state from the parts.
+pub fn state(
+    parts: &Parts,
+    metrics: telemetry::metrics::MetricsHandle,
+    dev: Option<api::Dev>,
+) -> anyhow::Result<api::State> {
+    Ok(api::State::new(api::Parts {
+        broker: Arc::clone(&parts.broker),
+        store: parts.store.clone(),
+        registry: Arc::clone(&parts.registry),
+        ids: Arc::clone(&parts.ids),
+        clock: Arc::clone(&parts.clock),
+        settings: api::Settings::from_config(&parts.config.api, queue_names(&parts.config)?),
+        meters: parts.meters.clone(),
+        metrics: Arc::new(move || metrics.render()),
+        dev,
+    }))
+}
+
+/// Binds a listener; the error names the address and what to do.
+pub async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{what}: cannot listen on {address}"))
+}
+
+/// Serves until a signal.
+pub async fn run(globals: &Globals) -> anyhow::Result<ExitCode> {
+    let config = load(globals)?;
+    start_logging(&config)?;
+    let metrics = telemetry::metrics::install()?;
+    let parts = Parts::build(config).await?;
+    let state = state(&parts, metrics, None)?;
+    let listener = bind("api.listen", parts.config.api.listen).await?;
+    let figures = bind("api.metrics_listen", parts.config.api.metrics_listen).await?;
+    let shutdown = process::shutdown_on_signal()?;
+    tracing::info!(listen = %listener.local_addr()?, metrics = %figures.local_addr()?, "API ready");
+    let (first, second) = tokio::join!(
+        api::serve(listener, api::router(state.clone()), shutdown.clone().cancelled_owned()),
+        api::serve(figures, api::metrics_router(state), shutdown.cancelled_owned()),
+    );
+    first.and(second)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,114 @@
+//! `postrider dev`: API, worker, queue, store, mail catcher and DNS zone in one process, with nothing installed.
+//!
+//! 1. The data folder holds everything: two SQLite files and the DKIM key, made at the first start and kept.
+//! 2. A DNS server on loopback answers for the dev domain: SPF, DKIM, DMARC, as real packets.
+//! 3. A mail catcher on loopback speaks real SMTP and verifies each mail against that zone, as a receiver would.
+//! 4. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
+
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use config::{Config, DEV_DOMAIN, DEV_SELECTOR};
+use mail::{Catcher, DkimKey, DnsServer, Verifier};
+use worker::Runner;
+
+use super::{Usage, api::bind, start_logging};
+use crate::cli::Globals;
+use crate::process;
+use crate::wire::{Parts, runner_settings};
+
+/// Where, and on which port.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The port on 127.0.0.1.
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// Where everything is kept. Remove it to begin anew.
+    #[arg(long, value_name = "DIR", default_value = "./postrider-data")]
+    pub data: PathBuf,
+}
+
+/// Runs until a signal.
+pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
+    let config = Config::load_dev(&args.data, globals.config.as_deref(), std::env::vars())?;
+    start_logging(&config)?;
+    let metrics = telemetry::metrics::install()?;
+    if !config.api.listen.ip().is_loopback() {
+        let found = config.api.listen;
+        return Err(Usage(format!("dev listens on loopback only: api.listen is {found}; leave it out")).into());
+    }
+    make_private(&args.data)?;
+    let key = dkim_key(&args.data.join("dkim.pem"))?;
+    let zone = mail::zone::dev_zone(DEV_DOMAIN, DEV_SELECTOR, &key.public_txt())?;
+    let dns = Arc::new(DnsServer::start(zone).await.context("the DNS server")?);
+    let clock: Arc<dyn job::Clock> = Arc::new(job::SystemClock);
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let catcher =
+        Catcher::start(SocketAddr::new(loopback, 0), Verifier::new(dns.addr())?, clock).await.context("the catcher")?;
+    let mut config = config;
+    config.mail.transport = Some(format!("smtp://{}", catcher.addr()).parse().context("the catcher's address")?);
+
+    let parts = Parts::build(config).await?;
+    parts.store.migrate().await.context("the store in the data folder")?;
+    let names = Arc::clone(&dns);
+    let dev = api::Dev { inbox: catcher.inbox(), zone: Arc::new(move || names.zone().to_string()) };
+    let state = super::api::state(&parts, metrics, Some(dev))?;
+    let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
+    let address = listener.local_addr()?;
+    let shutdown = process::shutdown_on_signal()?;
+    let runner = Runner::start(
+        runner_settings(&parts.config, None, None)?,
+        Arc::clone(&parts.registry),
+        parts.context()?,
+    );
+    println!(
+        "postrider is ready\n  \
+         mailbox  http://{address}/mailbox\n  \
+         API      http://{address}/docs   (Authorization: Bearer dev)\n  \
+         data     {}\n\n\
+         Send a booking:\n  \
+         curl -s -H 'Authorization: Bearer dev' -H 'Content-Type: application/json' \\\n    \
+         -d @examples/booking-confirmed.json {address}/v1/bookings/bk_1001/events",
+        args.data.display()
+    );
+    std::io::stdout().flush()?;
+    api::serve(listener, api::router(state), shutdown.cancelled_owned()).await?;
+    let left = runner.shut_down().await;
+    catcher.shutdown().await;
+    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The data folder, for its owner only.
+fn make_private(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    let told = || format!("--data {}", dir.display());
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(told)?;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).with_context(told)
+}
+
+/// The dev domain's DKIM key: made at the first start and kept.
+fn dkim_key(path: &Path) -> anyhow::Result<DkimKey> {
+    use secrecy::ExposeSecret;
+    use std::os::unix::fs::OpenOptionsExt;
+    let told = || format!("the DKIM key {}", path.display());
+    match std::fs::read_to_string(path) {
+        Ok(pem) => DkimKey::from_pem(&pem).with_context(told),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let key = DkimKey::generate()?;
+            // Under another name first: a start that is cut short leaves no half a key.
+            let new = path.with_extension("pem.new");
+            let _ = std::fs::remove_file(&new);
+            let mut file =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).with_context(told)?;
+            file.write_all(key.to_pem().expose_secret().as_bytes()).with_context(told)?;
+            file.sync_all().with_context(told)?;
+            std::fs::rename(&new, path).with_context(told)?;
+            Ok(key)
+        }
+        Err(e) => Err(e).with_context(told),
+    }
+}

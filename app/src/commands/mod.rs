@@ -1,0 +1,59 @@
+//! One file a subcommand.
+
+pub mod api;
+pub mod bench;
+pub mod dev;
+pub mod doctor;
+pub mod enqueue;
+pub mod jobs;
+pub mod keys;
+pub mod migrate;
+pub mod queues;
+pub mod worker;
+
+use std::process::ExitCode;
+
+use config::Config;
+
+use crate::cli::{Cli, Command, Globals};
+
+/// A mistake of the caller: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Runs the command.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let globals = &cli.globals;
+    match cli.command {
+        Command::Dev(args) => dev::run(globals, &args).await,
+        Command::Api => api::run(globals).await,
+        Command::Worker(args) => worker::run(globals, &args).await,
+        Command::Migrate(args) => migrate::run(globals, &args).await,
+        Command::Enqueue(args) => enqueue::run(globals, &args).await,
+        Command::Jobs(args) => jobs::run(globals, &args).await,
+        Command::Queues(args) => queues::run(globals, &args).await,
+        Command::Keys(args) => keys::run(globals, &args).await,
+        Command::Doctor(args) => doctor::run(globals, &args).await,
+        Command::Bench(args) => bench::run(args).await,
+        Command::Config => {
+            print!("{}", config::DEFAULT_TOML);
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The configuration of a command: defaults, file, environment.
+fn load(globals: &Globals) -> anyhow::Result<Config> {
+    Ok(Config::load(globals.config.as_deref(), std::env::vars())?)
+}
+
+/// Sets up logging as configured.
+fn start_logging(config: &Config) -> anyhow::Result<()> {
+    let format = match config.telemetry.format {
+        config::LogFormat::Auto => telemetry::log::Format::Auto,
+        config::LogFormat::Pretty => telemetry::log::Format::Pretty,
+        config::LogFormat::Json => telemetry::log::Format::Json,
+    };
+    Ok(telemetry::log::init(&config.telemetry.level, format)?)
+}

@@ -1,0 +1,199 @@
+//! `[mail]`: through which relay mail leaves, who may be its sender, and with which key it is signed.
+//!
+//! Nothing but a profile of this section can be a From. A process without `mail.transport` or without a usable profile
+//! starts, but must say that it cannot send: [`Mail::profile`] answers `None`.
+
+mod relay;
+mod sender;
+
+pub use relay::{Relay, RelayTls};
+pub use sender::{Dkim, MailClass, Profile, Sender};
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::check::{self, Check};
+use crate::duration;
+
+/// Mail settings.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// The relay; none: nothing can be sent.
+    #[serde(default)]
+    pub transport: Option<Relay>,
+    /// The domain of senders that are given by their local part only.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// The domain of the MAIL FROM (bounces); none: `domain`, or the sender's own.
+    #[serde(default)]
+    pub bounce_domain: Option<String>,
+    /// The name this host gives in EHLO (RFC 5321 §4.1.1.1); none: `mail.` and the domain.
+    #[serde(default)]
+    pub helo: Option<String>,
+    /// Connections to the relay that a process may hold, 1…1000.
+    pub max_connections: u32,
+    /// How long an unused connection is kept.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub idle_timeout: Duration,
+    /// Messages sent over one connection before it is closed, 1…100,000.
+    pub max_messages: u32,
+    /// A folder whose templates replace the compiled-in ones of the same name.
+    #[serde(default)]
+    pub templates_dir: Option<PathBuf>,
+    /// How long each phase of an SMTP dialogue may take.
+    pub timeouts: MailTimeouts,
+    /// The senders by name, as written; [`Mail::profile`] gives them resolved.
+    pub senders: BTreeMap<String, Sender>,
+    /// The signing keys by a free name.
+    #[serde(default)]
+    pub dkim: BTreeMap<String, Dkim>,
+}
+
+/// The longest wait in each phase; RFC 5321 §4.5.3.2 names the upper ends.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailTimeouts {
+    /// Until the TCP connection stands, and as long again for TLS.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub connect: Duration,
+    /// From there to the relay's 220.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub greeting: Duration,
+    /// For each answer to EHLO, STARTTLS, AUTH, MAIL, RCPT, RSET.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub command: Duration,
+    /// From DATA to 354.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub data: Duration,
+    /// For writing the body.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub body: Duration,
+    /// From the final dot to the answer; too short a wait here makes deliveries of unknown fate.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub dot: Duration,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            transport: None,
+            domain: None,
+            bounce_domain: None,
+            helo: None,
+            max_connections: 16,
+            idle_timeout: Duration::from_secs(30),
+            max_messages: 1000,
+            templates_dir: None,
+            timeouts: MailTimeouts::default(),
+            senders: sender::default_senders(),
+            dkim: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for MailTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            greeting: Duration::from_secs(30),
+            command: Duration::from_secs(30),
+            data: Duration::from_secs(30),
+            body: Duration::from_secs(60),
+            dot: Duration::from_secs(120),
+        }
+    }
+}
+
+impl Mail {
+    /// The sender `name`, resolved: full address, its class, its signing key. `None` if there is no such sender, or it is
+    /// given by its local part and `domain` is not set.
+    #[must_use]
+    pub fn profile(&self, name: &str) -> Option<Profile> {
+        self.senders.get(name)?.resolve(name, self)
+    }
+
+    /// Every sender that can be resolved, by name.
+    pub fn profiles(&self) -> impl Iterator<Item = Profile> + '_ {
+        self.senders
+            .iter()
+            .filter_map(|(name, sender)| sender.resolve(name, self))
+    }
+
+    /// The EHLO name for mail of `domain`.
+    #[must_use]
+    pub fn helo_name(&self, domain: &str) -> String {
+        self.helo
+            .clone()
+            .unwrap_or_else(|| format!("mail.{}", self.domain.as_deref().unwrap_or(domain)))
+    }
+
+    /// The MAIL FROM domain for mail whose From is at `domain`.
+    #[must_use]
+    pub fn bounce_domain<'a>(&'a self, domain: &'a str) -> &'a str {
+        self.bounce_domain
+            .as_deref()
+            .or(self.domain.as_deref())
+            .unwrap_or(domain)
+    }
+
+    pub(crate) fn validate(&self, check: &mut Check) {
+        for (key, value) in [
+            ("domain", &self.domain),
+            ("bounce_domain", &self.bounce_domain),
+            ("helo", &self.helo),
+        ] {
+            if let Some(value) = value {
+                check.domain(key, value);
+            }
+        }
+        check.number("max_connections", self.max_connections, 1..=1000);
+        check.number("max_messages", self.max_messages, 1..=100_000);
+        check.time(
+            "idle_timeout",
+            self.idle_timeout,
+            Duration::from_secs(1)..=Duration::from_mins(5),
+        );
+        let t = &self.timeouts;
+        let phases = [
+            ("timeouts.connect", t.connect, 5),
+            ("timeouts.greeting", t.greeting, 5),
+            ("timeouts.command", t.command, 5),
+            ("timeouts.data", t.data, 2),
+            ("timeouts.body", t.body, 10),
+            ("timeouts.dot", t.dot, 10),
+        ];
+        for (key, value, minutes) in phases {
+            check.time(
+                key,
+                value,
+                Duration::from_millis(100)..=Duration::from_mins(minutes),
+            );
+        }
+        for (name, sender) in &self.senders {
+            sender.validate(name, check);
+        }
+        for (name, dkim) in &self.dkim {
+            check.name(&format!("dkim.{name}"), name);
+            match &dkim.domain {
+                Some(domain) => check.domain(&format!("dkim.{name}.domain"), domain),
+                None => check.that(
+                    self.domain.is_some(),
+                    &format!("dkim.{name}.domain"),
+                    "must be set, since mail.domain is not",
+                ),
+            }
+            let label = check::is_domain(&format!("{}.x", dkim.selector));
+            check.that(
+                label,
+                &format!("dkim.{name}.selector"),
+                "must be a DNS label, like s1 (RFC 6376 §3.1)",
+            );
+            let named = !dkim.key_file.as_os_str().is_empty();
+            check.that(named, &format!("dkim.{name}.key_file"), "must name a file");
+        }
+    }
+}

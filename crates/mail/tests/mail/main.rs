@@ -1,0 +1,13 @@
+//! Mail end to end: real DNS packets, real SMTP sockets, real keys.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod catcher;
+mod dkim;
+mod dns;
+mod lab;
+mod phases;
+mod pool;
+mod round_trip;
+mod tls;
+mod verdicts;

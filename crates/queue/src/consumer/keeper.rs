@@ -1,0 +1,116 @@
+//! Keeps leases alive and the house in order, from tasks of its own that no job can block.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use job::QueueName;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::{ConsumerSettings, Share};
+use super::leases::Leases;
+use crate::broker::Broker;
+use crate::lease::{Extended, Maintained};
+
+/// How often the house is kept: also how soon a cancel reaches a running job.
+const HOUSEKEEPING: Duration = Duration::from_millis(500);
+
+/// Who counts what happens to leases; the worker's metrics.
+pub trait Observer: Send + Sync + 'static {
+    /// Leases of `queue` were found lost: another worker may run those jobs.
+    fn leases_lost(&self, queue: &QueueName, count: usize);
+    /// One step of housekeeping was done.
+    fn maintained(&self, queue: &QueueName, step: &Maintained);
+    /// Jobs of `queue` were found too late and have expired.
+    fn expired(&self, queue: &QueueName, count: u32);
+    /// The queue was away, or is back.
+    fn reachable(&self, yes: bool);
+}
+
+/// Renews all leases, again and again, until `end`.
+pub(super) async fn renew(
+    broker: Arc<dyn Broker>,
+    settings: ConsumerSettings,
+    leases: Arc<Leases>,
+    observer: Arc<dyn Observer>,
+    end: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + settings.heartbeat, settings.heartbeat);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = end.cancelled() => return,
+        }
+        for (share, Share { queue, .. }) in settings.queues.iter().enumerate() {
+            let held = leases.all(share);
+            if held.is_empty() {
+                continue;
+            }
+            match broker.extend(queue, &held).await {
+                Ok(answers) => {
+                    let mut lost = 0;
+                    for (lease, answer) in held.iter().zip(answers) {
+                        // A job that was finished while the call was under way is not there any more.
+                        let Some(control) = leases.control(share, lease.id) else { continue };
+                        match answer {
+                            Extended::Renewed => {}
+                            Extended::CancelRequested => control.cancel(),
+                            Extended::Lost => {
+                                control.lose();
+                                lost += 1;
+                            }
+                        }
+                    }
+                    if lost > 0 {
+                        warn!(%queue, lost, "leases lost: these jobs run elsewhere");
+                        observer.leases_lost(queue, lost);
+                    }
+                }
+                // The queue is away: try again soon, long before the leases run out.
+                Err(error) => {
+                    debug!(%queue, %error, "leases not renewed");
+                    ticks.reset_after(Duration::from_millis(500));
+                }
+            }
+        }
+    }
+}
+
+/// One queue's housekeeping.
+pub(super) struct House {
+    pub broker: Arc<dyn Broker>,
+    pub queue: QueueName,
+    pub share: usize,
+    pub leases: Arc<Leases>,
+    pub observer: Arc<dyn Observer>,
+}
+
+impl House {
+    /// Promotes, reaps and trims, again and again, until `end`.
+    pub(super) async fn keep(self, end: CancellationToken) {
+        loop {
+            let pause = match self.broker.maintain(&self.queue).await {
+                Ok(step) => {
+                    for id in &step.cancel_requested {
+                        if let Some(control) = self.leases.control(self.share, *id) {
+                            control.cancel();
+                        }
+                    }
+                    self.observer.maintained(&self.queue, &step);
+                    // A full step means that more is waiting; a breath in between lets the workers at it.
+                    if step.more { Duration::from_millis(5) } else { HOUSEKEEPING }
+                }
+                Err(error) => {
+                    debug!(queue = %self.queue, %error, "no housekeeping");
+                    HOUSEKEEPING
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = end.cancelled() => return,
+            }
+        }
+    }
+}

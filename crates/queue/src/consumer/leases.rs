@@ -1,0 +1,79 @@
+//! The leases that this process holds, for those who renew them and those who cancel.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use job::{Control, JobId};
+use tokio::sync::watch;
+
+use crate::lease::Lease;
+
+/// All leases, by queue. A lease is held from the exchange that brought it to the one that wrote its end.
+#[derive(Debug)]
+pub(super) struct Leases {
+    shares: Vec<Mutex<HashMap<JobId, (u64, Arc<Control>)>>>,
+    count: watch::Sender<usize>,
+}
+
+impl Leases {
+    pub(super) fn new(shares: usize) -> Self {
+        Self { shares: (0..shares).map(|_| Mutex::default()).collect(), count: watch::Sender::new(0) }
+    }
+
+    fn share(&self, share: usize) -> MutexGuard<'_, HashMap<JobId, (u64, Arc<Control>)>> {
+        self.shares[share].lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, share: usize, leases: impl IntoIterator<Item = (Lease, Arc<Control>)>) {
+        let mut added = 0;
+        {
+            let mut held = self.share(share);
+            for (lease, control) in leases {
+                if held.insert(lease.id, (lease.token, control)).is_none() {
+                    added += 1;
+                }
+            }
+        }
+        self.count.send_modify(|count| *count += added);
+    }
+
+    /// Forgets leases. One that was taken anew meanwhile, under another token, stays.
+    pub(super) fn remove(&self, share: usize, leases: impl IntoIterator<Item = Lease>) {
+        let mut removed = 0;
+        {
+            let mut held = self.share(share);
+            for lease in leases {
+                if held.get(&lease.id).is_some_and(|(token, _)| *token == lease.token) {
+                    held.remove(&lease.id);
+                    removed += 1;
+                }
+            }
+        }
+        self.count.send_modify(|count| *count -= removed);
+    }
+
+    pub(super) fn all(&self, share: usize) -> Vec<Lease> {
+        self.share(share).iter().map(|(id, (token, _))| Lease { id: *id, token: *token }).collect()
+    }
+
+    pub(super) fn control(&self, share: usize, id: JobId) -> Option<Arc<Control>> {
+        self.share(share).get(&id).map(|(_, control)| Arc::clone(control))
+    }
+
+    pub(super) fn for_each(&self, act: impl Fn(&Control)) {
+        for share in 0..self.shares.len() {
+            self.share(share).values().for_each(|(_, control)| act(control));
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        *self.count.borrow()
+    }
+
+    /// Completes when no lease is held.
+    pub(super) async fn emptied(&self) {
+        let mut count = self.count.subscribe();
+        // The sender lives in self: the wait cannot fail before it is over.
+        let _ = count.wait_for(|count| *count == 0).await;
+    }
+}

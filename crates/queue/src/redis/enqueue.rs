@@ -1,0 +1,90 @@
+//! Enqueueing: jobs are grouped by queue and written in calls of at most [`MAX_BATCH`].
+
+use job::{JobId, QueueName, wire};
+use redis::Value;
+
+use super::answer::{self, Items, unexpected};
+use super::{RedisBroker, script};
+use crate::broker::{Enqueue, Enqueued, MAX_BATCH, Reservation};
+use crate::error::BrokerError;
+
+impl RedisBroker {
+    pub(super) async fn enqueue_all(&self, jobs: &[Enqueue]) -> Result<Vec<Enqueued>, BrokerError> {
+        let mut results = vec![Enqueued::New; jobs.len()];
+        let mut queues: Vec<(&QueueName, Vec<usize>)> = Vec::new();
+        for (n, job) in jobs.iter().enumerate() {
+            let queue = &job.envelope.queue;
+            match queues.iter_mut().find(|(name, _)| *name == queue) {
+                Some((_, members)) => members.push(n),
+                None => queues.push((queue, vec![n])),
+            }
+        }
+        for (queue, members) in queues {
+            self.register(queue).await?;
+            let base = self.base(queue);
+            for chunk in members.chunks(MAX_BATCH) {
+                let mut arguments = Vec::with_capacity(1 + chunk.len() * 6);
+                arguments.push(self.now_arg());
+                for n in chunk {
+                    push(&mut arguments, &jobs[*n]);
+                }
+                let value = self.call_acked(&script::ENQUEUE, &base, &arguments).await?;
+                let mut answers = Items::of(value)?;
+                for n in chunk {
+                    let holder = answers.bytes()?;
+                    if !holder.is_empty() {
+                        results[*n] = Enqueued::Duplicate(answer::id(&holder)?);
+                    }
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    /// Puts a queue's name into the registry, once a process and again with the housekeeping: a flushed Redis forgets it.
+    pub(super) async fn register(&self, queue: &QueueName) -> Result<(), BrokerError> {
+        if let Ok(known) = self.registered.lock()
+            && known.contains(queue)
+        {
+            return Ok(());
+        }
+        let mut cmd = redis::cmd("SADD");
+        cmd.arg(self.registry()).arg(queue.as_str());
+        self.link.send(&cmd).await?;
+        if let Ok(mut known) = self.registered.lock() {
+            known.insert(queue.clone());
+        }
+        Ok(())
+    }
+
+    pub(super) async fn reserve_key(
+        &self,
+        scope: &str,
+        key: &str,
+        digest: [u8; 32],
+        id: JobId,
+    ) -> Result<Reservation, BrokerError> {
+        let whole = format!("{scope}\n{key}");
+        let slot = whole.bytes().fold(0_u8, |h, b| h.wrapping_mul(31).wrapping_add(b)) % 16;
+        let base = format!("{}:{{idem-{slot:02}}}:", self.redis.prefix);
+        let arguments = [self.now_arg(), whole.into_bytes(), digest.to_vec(), id.as_bytes().to_vec()];
+        match self.call_acked(&script::RESERVE, &base, &arguments).await? {
+            Value::BulkString(said) if said == b"new" => Ok(Reservation::New),
+            Value::BulkString(said) if said == b"conflict" => Ok(Reservation::Conflict),
+            Value::BulkString(first) => Ok(Reservation::Same(answer::id(&first)?)),
+            _ => Err(unexpected("reservation")),
+        }
+    }
+}
+
+fn push(arguments: &mut Vec<Vec<u8>>, job: &Enqueue) {
+    let e = &job.envelope;
+    // A job that is wanted at once is due by Redis's clock, not by the caller's.
+    let due = if e.run_at <= e.created_at { 0 } else { e.run_at.as_millisecond() };
+    arguments.push(e.id.as_bytes().to_vec());
+    arguments.push(wire::encode(e));
+    arguments.push(due.to_string().into_bytes());
+    arguments.push(vec![b'0' + e.priority.get()]);
+    arguments.push(if job.once { b"1".to_vec() } else { Vec::new() });
+    arguments.push(e.unique_key.as_ref().map_or_else(Vec::new, |key| key.as_str().as_bytes().to_vec()));
+}

@@ -1,0 +1,4 @@
+-- Lifts a pause and calls whoever waits.
+call('DEL', P)
+wake()
+return 'OK'

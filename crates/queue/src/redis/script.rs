@@ -1,0 +1,105 @@
+//! The scripts, each with the prelude in front, called by their hash and loaded when Redis does not know them.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, Script, Value};
+
+use super::RedisBroker;
+use crate::error::BrokerError;
+
+macro_rules! script {
+    ($name:ident, $flags:literal, $file:literal) => {
+        pub(super) static $name: LazyLock<Loaded> = LazyLock::new(|| {
+            Loaded::new(concat!("#!lua", $flags, "\n", include_str!("lua/prelude.lua"), include_str!($file)))
+        });
+    };
+}
+
+// Enqueueing and reserving are refused when memory is full; whatever leads to less memory is not.
+script!(ENQUEUE, "", "lua/enqueue.lua");
+script!(RESERVE, "", "lua/reserve.lua");
+script!(EXCHANGE, " flags=allow-oom", "lua/exchange.lua");
+script!(EXTEND, " flags=allow-oom", "lua/extend.lua");
+script!(MAINTAIN, " flags=allow-oom", "lua/maintain.lua");
+script!(CANCEL, " flags=allow-oom", "lua/cancel.lua");
+script!(REDRIVE, " flags=allow-oom", "lua/redrive.lua");
+script!(RESUME, " flags=allow-oom", "lua/resume.lua");
+script!(LOOK, " flags=no-writes", "lua/look.lua");
+script!(PAGE, " flags=allow-oom", "lua/page.lua");
+script!(STATS, " flags=no-writes", "lua/stats.lua");
+
+/// A script and its hash.
+pub(super) struct Loaded {
+    code: &'static str,
+    script: Script,
+}
+
+impl Loaded {
+    fn new(code: &'static str) -> Self {
+        Self { code, script: Script::new(code) }
+    }
+
+    /// `EVALSHA` with one key; the caller adds the arguments.
+    fn command(&self, base: &str, arguments: &[Vec<u8>]) -> Cmd {
+        let mut cmd = redis::cmd("EVALSHA");
+        cmd.arg(self.script.get_hash()).arg(1).arg(base);
+        for argument in arguments {
+            cmd.arg(argument);
+        }
+        cmd
+    }
+}
+
+impl RedisBroker {
+    /// Calls a script on the keys of `base`; `arguments` begins with [`RedisBroker::now_arg`].
+    pub(super) async fn call(&self, script: &Loaded, base: &str, arguments: &[Vec<u8>]) -> Result<Value, BrokerError> {
+        let mut connection = self.link.connection().await?;
+        let cmd = script.command(base, arguments);
+        let answer = redis::aio::ConnectionLike::req_packed_command(&mut connection, &cmd).await;
+        match answer.and_then(Value::extract_error) {
+            Ok(value) => Ok(value),
+            Err(e) if is_unknown_script(&e) => {
+                let mut eval = redis::cmd("EVAL");
+                eval.arg(script.code).arg(1).arg(base);
+                for argument in arguments {
+                    eval.arg(argument);
+                }
+                self.link.send(&eval).await
+            }
+            Err(e) => Err(self.link.judge(e).await),
+        }
+    }
+
+    /// Calls a script and then waits until enough replicas have its writes. The two travel back to back on one
+    /// connection, because `WAIT` speaks of what its own connection wrote.
+    pub(super) async fn call_acked(
+        &self,
+        script: &Loaded,
+        base: &str,
+        arguments: &[Vec<u8>],
+    ) -> Result<Value, BrokerError> {
+        let wanted = self.redis.min_replica_acks;
+        if wanted == 0 {
+            return self.call(script, base, arguments).await;
+        }
+        let mut load = redis::cmd("SCRIPT");
+        load.arg("LOAD").arg(script.code);
+        self.link.send(&load).await?;
+        let mut pipeline = redis::pipe();
+        pipeline.add_command(script.command(base, arguments));
+        pipeline.cmd("WAIT").arg(wanted).arg(self.redis.ack_timeout.as_millis() as u64);
+        let mut values = self.link.send_all(&pipeline, 2).await?.into_iter();
+        match (values.next(), values.next()) {
+            (Some(answer), Some(Value::Int(acked))) if acked >= i64::from(wanted) => Ok(answer),
+            (Some(Value::ServerError(e)), _) => Err(self.link.judge(e.into()).await),
+            (_, Some(Value::Int(acked))) => Err(BrokerError::Unavailable(format!(
+                "{acked} of {wanted} replicas acknowledged in time (queue.redis.min_replica_acks)"
+            ))),
+            _ => Err(BrokerError::Corrupt("WAIT answered no number".to_owned())),
+        }
+    }
+}
+
+fn is_unknown_script(e: &redis::RedisError) -> bool {
+    e.kind() == redis::ErrorKind::Server(redis::ServerErrorKind::NoScript)
+}

@@ -1,0 +1,241 @@
+//! Beginning an attempt, and the mark before the first body byte.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::record::{Delivery, delivery_columns};
+use super::settle::{AttemptReport, write_attempt};
+use super::state::{AttemptOutcome, DeliveryState, MailPhase};
+use crate::db::{At, Record, Row, Store};
+use crate::error::StoreError;
+
+/// What an attempt found when it wanted to begin.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    /// The mail is this attempt's to send.
+    Begun(Box<Delivery>),
+    /// There is nothing to send: it has ended, or it is held.
+    NotSendable(DeliveryState),
+    /// An earlier attempt vanished while it wrote the body. Nobody knows whether the receiver took the mail, so from now
+    /// on it is `unknown`, and this attempt must not send it.
+    BecameUnknown,
+    /// There is no such mail.
+    Missing,
+}
+
+/// The message as it is about to go over the wire, noted with the mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnTheWire {
+    /// The Message-ID header's value.
+    pub message_id: String,
+    /// The subject, decoded.
+    pub subject: String,
+}
+
+/// How often a row that changes under our eyes is looked at again.
+const LOOKS: usize = 8;
+
+/// What an attempt that was found in `sending` had reached.
+struct Found {
+    state: DeliveryState,
+    phase: Option<MailPhase>,
+    lease_token: Option<i64>,
+    class: String,
+    attempts: i64,
+    begun_at: Option<At>,
+}
+
+impl Record for Found {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            state: row.get("state")?,
+            phase: row.get("phase")?,
+            lease_token: row.get("lease_token")?,
+            class: row.get("class")?,
+            attempts: row.get("attempts")?,
+            begun_at: row.get("begun_at")?,
+        })
+    }
+}
+
+/// Whether mails of a class are sent again when nobody knows whether the receiver took them: an alert that arrives twice
+/// is better than one that does not arrive.
+fn resends(class: &str) -> bool {
+    class == "alert"
+}
+
+impl Store {
+    /// Begins an attempt under the job's lease.
+    ///
+    /// 1. A mail that waits (`queued`, `deferred`) is begun.
+    /// 2. One that another attempt had begun and not brought to the body is taken over: whoever held it will find its
+    ///    mark refused.
+    /// 3. One whose body another attempt had begun to write becomes `unknown`, or is begun again if its class says so.
+    /// 4. Beginning again under the same token, before the mark, is harmless.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn begin_sending(&self, id: Uuid, lease_token: u64, now: Timestamp) -> Result<Begun, StoreError> {
+        for _ in 0..LOOKS {
+            if let Some(delivery) = self.begin_waiting(id, lease_token, now).await? {
+                return Ok(Begun::Begun(Box::new(delivery)));
+            }
+            let Some(found) = self.look(id).await? else { return Ok(Begun::Missing) };
+            match (found.state, found.phase) {
+                (DeliveryState::Queued | DeliveryState::Deferred, _) => {}
+                (DeliveryState::Sending, Some(MailPhase::Data)) if !resends(&found.class) => {
+                    if self.give_up(id, &found, now).await? {
+                        return Ok(Begun::BecameUnknown);
+                    }
+                }
+                (DeliveryState::Sending, phase) => {
+                    let again = phase == Some(MailPhase::Envelope) && found.lease_token == Some(bits(lease_token));
+                    let delivery =
+                        if again { self.delivery(id).await? } else { self.take_over(id, &found, lease_token, now).await? };
+                    if let Some(delivery) = delivery {
+                        return Ok(Begun::Begun(Box::new(delivery)));
+                    }
+                }
+                (state, _) => return Ok(Begun::NotSendable(state)),
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    /// Marks that the body is about to be written: to be called after the receiver's 354 and before the first byte.
+    /// Answers `false` if the lease is lost; then nothing may be written and the connection must be dropped. Repeating
+    /// the call under the same token is harmless.
+    ///
+    /// # Errors
+    /// As the database says. Nothing may be written then either.
+    pub async fn mark_data(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        message: &OnTheWire,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let marked = self
+            .write_one()
+            .await?
+            .sql(
+                "UPDATE deliveries
+                 SET phase = 'data', message_id = COALESCE(message_id, $3), subject = $4, touched_at = $5
+                 WHERE id = $1 AND state = 'sending' AND lease_token = $2",
+            )
+            .bind(id)
+            .bind(bits(lease_token))
+            .bind(message.message_id.as_str())
+            .bind(message.subject.as_str())
+            .bind(At(now))
+            .run()
+            .await?;
+        Ok(marked > 0)
+    }
+
+    async fn begin_waiting(&self, id: Uuid, lease_token: u64, now: Timestamp) -> Result<Option<Delivery>, StoreError> {
+        self.write_one()
+            .await?
+            .sql(concat!(
+                "UPDATE deliveries
+                 SET state = 'sending', phase = 'envelope', lease_token = $2, attempts = attempts + 1, begun_at = $3,
+                     mail_date = COALESCE(mail_date, $3), next_attempt_at = NULL, touched_at = $3, sweep_from = $3
+                 WHERE id = $1 AND state IN ('queued', 'deferred')
+                 RETURNING ",
+                delivery_columns!()
+            ))
+            .bind(id)
+            .bind(bits(lease_token))
+            .bind(At(now))
+            .optional()
+            .await
+    }
+
+    async fn look(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
+        self.read()
+            .await?
+            .sql("SELECT state, phase, lease_token, class, attempts, begun_at FROM deliveries WHERE id = $1")
+            .bind(id)
+            .optional()
+            .await
+    }
+
+    /// Takes the mail from the attempt that was found, if it is still as it was found.
+    async fn take_over(
+        &self,
+        id: Uuid,
+        found: &Found,
+        lease_token: u64,
+        now: Timestamp,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let taken: Option<Delivery> = transaction
+            .sql(concat!(
+                "UPDATE deliveries
+                 SET phase = 'envelope', lease_token = $5, attempts = attempts + 1, begun_at = $6, touched_at = $6,
+                     sweep_from = $6
+                 WHERE id = $1 AND state = 'sending' AND phase = $2 AND lease_token = $3 AND attempts = $4
+                 RETURNING ",
+                delivery_columns!()
+            ))
+            .bind(id)
+            .bind(found.phase)
+            .bind(found.lease_token)
+            .bind(found.attempts)
+            .bind(bits(lease_token))
+            .bind(At(now))
+            .optional()
+            .await?;
+        if taken.is_some() {
+            let report = found.vanished(now);
+            write_attempt(&mut transaction, id, found.attempts, found.began(now), &report, AttemptOutcome::Lost).await?;
+            transaction.commit().await?;
+        }
+        Ok(taken)
+    }
+
+    /// Notes that nobody knows what became of the mail, if it is still as it was found.
+    async fn give_up(&self, id: Uuid, found: &Found, now: Timestamp) -> Result<bool, StoreError> {
+        let report = found.vanished(now);
+        let mut transaction = self.begin().await?;
+        let changed = transaction
+            .sql(
+                "UPDATE deliveries SET state = 'unknown', last_error = $4, touched_at = $5
+                 WHERE id = $1 AND state = 'sending' AND phase = 'data' AND lease_token = $2 AND attempts = $3",
+            )
+            .bind(id)
+            .bind(found.lease_token)
+            .bind(found.attempts)
+            .bind(report.text.as_deref())
+            .bind(At(now))
+            .run()
+            .await?;
+        if changed > 0 {
+            let outcome = AttemptOutcome::Unknown;
+            write_attempt(&mut transaction, id, found.attempts, found.began(now), &report, outcome).await?;
+            transaction.commit().await?;
+        }
+        Ok(changed > 0)
+    }
+}
+
+impl Found {
+    fn began(&self, now: Timestamp) -> Timestamp {
+        self.begun_at.map_or(now, Timestamp::from)
+    }
+
+    /// What is known about an attempt that never reported.
+    fn vanished(&self, now: Timestamp) -> AttemptReport {
+        AttemptReport {
+            phase: self.phase.map(|phase| phase.to_string()),
+            text: Some("the worker vanished".to_owned()),
+            duration: now.duration_since(self.began(now)).try_into().unwrap_or_default(),
+            ..AttemptReport::default()
+        }
+    }
+}
+
+/// A lease token as the database keeps it: the same 64 bits, with a sign.
+pub(super) fn bits(lease_token: u64) -> i64 {
+    lease_token.cast_signed()
+}

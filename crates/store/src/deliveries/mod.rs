@@ -1,0 +1,29 @@
+//! The mail ledger: one row a mail to one person, from the decision to send it until its end.
+//!
+//! 1. The job that decides writes the row, `queued`, in the transaction of its decision ([`insert`]).
+//! 2. An attempt begins: the row is `sending` under the lease token of the job ([`begin`]).
+//! 3. The receiver answers DATA with 354: before the first body byte the phase `data` is written under that token. Who
+//!    has lost the lease finds out here and drops the connection ([`begin`]).
+//! 4. The attempt ends: state and attempt are written together, under the token ([`settle`]).
+//! 5. People and repaired domains move what is stuck: cancel, release, resolve ([`intervene`]).
+//! 6. Anyone may ask what became of it ([`read`]).
+//!
+//! [`DeliveryState::can`] is the table of all moves; every update names its sources from it.
+
+mod begin;
+mod insert;
+mod intervene;
+mod read;
+mod record;
+mod settle;
+mod state;
+
+pub use begin::{Begun, OnTheWire};
+pub use insert::NewDelivery;
+pub use intervene::Moved;
+pub use read::DeliveryFilter;
+pub use record::{Attempt, Delivery, DeliveryRef};
+pub use settle::AttemptReport;
+pub use state::{AttemptOutcome, DeliveryState, MailPhase};
+
+pub(crate) use insert::insert;

@@ -1,0 +1,217 @@
+//! Ending an attempt. State and attempt are written together, and only under the lease token of the attempt.
+//!
+//! Every `mark_…` answers `false` if the token no longer holds the mail: then nothing changed. Repeating a call is
+//! harmless.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use super::begin::bits;
+use super::state::{AttemptOutcome, DeliveryState};
+use crate::db::{At, Record, Row, Session, Store};
+use crate::error::StoreError;
+
+/// What an attempt has to say about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttemptReport {
+    /// The relay that was spoken to.
+    pub relay: Option<String>,
+    /// Where in the conversation it ended.
+    pub phase: Option<String>,
+    /// The reply code (RFC 5321 §4.2).
+    pub code: Option<u16>,
+    /// The enhanced status code (RFC 3463).
+    pub enhanced: Option<String>,
+    /// The reply's text, or the reason.
+    pub text: Option<String>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// The attempt whose mail an update has moved.
+struct Settled {
+    attempts: i64,
+    begun_at: Option<At>,
+}
+
+impl Record for Settled {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { attempts: row.get("attempts")?, begun_at: row.get("begun_at")? })
+    }
+}
+
+impl Store {
+    /// The receiver took the mail. This also corrects `unknown` for the attempt that wrote it, if nobody has released
+    /// the mail meanwhile.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_sent(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.settle(id, lease_token, (DeliveryState::Sent, AttemptOutcome::Sent), report, None, now).await
+    }
+
+    /// A temporary failure. The sweep leaves the mail alone until after `next_attempt_at`.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_deferred(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        next_attempt_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let to = (DeliveryState::Deferred, AttemptOutcome::Deferred);
+        self.settle(id, lease_token, to, report, Some(next_attempt_at), now).await
+    }
+
+    /// A permanent failure.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_failed(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.settle(id, lease_token, (DeliveryState::Failed, AttemptOutcome::Failed), report, None, now).await
+    }
+
+    /// The reply after the dot was lost.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_unknown(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.settle(id, lease_token, (DeliveryState::Unknown, AttemptOutcome::Unknown), report, None, now).await
+    }
+
+    /// The deadline had passed.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_expired(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.settle(id, lease_token, (DeliveryState::Expired, AttemptOutcome::Expired), report, None, now).await
+    }
+
+    /// The sender's domain would not authenticate.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_held(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.settle(id, lease_token, (DeliveryState::Held, AttemptOutcome::Held), report, None, now).await
+    }
+
+    /// The recipient must not be written to.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_suppressed(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.settle(id, lease_token, (DeliveryState::Suppressed, AttemptOutcome::Suppressed), report, None, now).await
+    }
+
+    async fn settle(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        (state, outcome): (DeliveryState, AttemptOutcome),
+        report: &AttemptReport,
+        next_attempt_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sent = state == DeliveryState::Sent;
+        let mut transaction = self.begin().await?;
+        let settled: Option<Settled> = transaction
+            .sql(AssertSqlSafe(format!(
+                "UPDATE deliveries
+                 SET state = $3, phase = NULL, last_error = $4, next_attempt_at = $5, sent_at = $6, touched_at = $7,
+                     sweep_from = $8
+                 WHERE id = $1 AND lease_token = $2 AND state IN ({sources}, '{state}')
+                 RETURNING attempts, begun_at",
+                sources = state.sources(),
+            )))
+            .bind(id)
+            .bind(bits(lease_token))
+            .bind(state)
+            .bind(report.text.as_deref().filter(|_| !sent))
+            .bind(next_attempt_at.map(At))
+            .bind(sent.then_some(At(now)))
+            .bind(At(now))
+            .bind(At(next_attempt_at.unwrap_or(now)))
+            .optional()
+            .await?;
+        let Some(settled) = settled else { return Ok(false) };
+        let began = settled.begun_at.map_or(now, Timestamp::from);
+        write_attempt(&mut transaction, id, settled.attempts, began, report, outcome).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Writes how an attempt ended; a later word about the same attempt replaces the earlier one.
+pub(super) async fn write_attempt(
+    session: &mut Session,
+    id: Uuid,
+    n: i64,
+    started_at: Timestamp,
+    report: &AttemptReport,
+    outcome: AttemptOutcome,
+) -> Result<(), StoreError> {
+    session
+        .sql(
+            "INSERT INTO delivery_attempts
+                 (delivery_id, n, started_at, relay, phase, code, enhanced, text, duration_ms, outcome)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (delivery_id, n) DO UPDATE SET
+                 relay = excluded.relay, phase = excluded.phase, code = excluded.code, enhanced = excluded.enhanced,
+                 text = excluded.text, duration_ms = excluded.duration_ms, outcome = excluded.outcome",
+        )
+        .bind(id)
+        .bind(n)
+        .bind(At(started_at))
+        .bind(report.relay.as_deref())
+        .bind(report.phase.as_deref())
+        .bind(report.code.map(i64::from))
+        .bind(report.enhanced.as_deref())
+        .bind(report.text.as_deref())
+        .bind(i64::try_from(report.duration.as_millis()).unwrap_or(i64::MAX))
+        .bind(outcome)
+        .run()
+        .await?;
+    Ok(())
+}

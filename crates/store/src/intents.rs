@@ -1,0 +1,181 @@
+//! The sweep's view of the store: what was written down to be done and has been silent for too long.
+//!
+//! Whoever writes an intent enqueues its job right afterwards. If it dies in between, or the queue loses the job, the row
+//! stays as it is. The sweep asks for such rows, enqueues their jobs again under the same ids (harmless where the job is
+//! alive) and touches the rows, so that the next sweep looks at others first.
+//!
+//! Both tables have a partial index for this question: it costs nothing for rows that are done.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::bookings::BookingEventKind;
+use crate::db::{At, Record, Row, Session, Store};
+use crate::deliveries::DeliveryRef;
+use crate::error::StoreError;
+
+/// Rows that one statement touches.
+const CHUNK: usize = 200;
+
+/// Something that was written down to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intent {
+    /// A booking event that was accepted and not yet applied.
+    BookingEvent {
+        /// The booking.
+        booking_id: String,
+        /// Its version.
+        version: i64,
+        /// What happened.
+        event: BookingEventKind,
+        /// The job that applies it.
+        job_id: Uuid,
+    },
+    /// A mail that is to be sent, or whose next attempt is overdue, or whose attempt has not reported.
+    Delivery(DeliveryRef),
+}
+
+impl Intent {
+    /// The job that would do it.
+    #[must_use]
+    pub fn job_id(&self) -> Uuid {
+        match self {
+            Self::BookingEvent { job_id, .. } => *job_id,
+            Self::Delivery(delivery) => delivery.job_id,
+        }
+    }
+}
+
+/// An intent and since when it is silent.
+struct Silent {
+    since: Timestamp,
+    intent: Intent,
+}
+
+struct SilentEvent(Silent);
+
+impl Record for SilentEvent {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let intent = Intent::BookingEvent {
+            booking_id: row.get("booking_id")?,
+            version: row.get("version")?,
+            event: row.get("event")?,
+            job_id: row.get("job_id")?,
+        };
+        Ok(Self(Silent { since: row.get::<At>("sweep_from")?.0, intent }))
+    }
+}
+
+struct SilentDelivery(Silent);
+
+impl Record for SilentDelivery {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let intent = Intent::Delivery(DeliveryRef::read(row)?);
+        Ok(Self(Silent { since: row.get::<At>("sweep_from")?.0, intent }))
+    }
+}
+
+impl Store {
+    /// Up to `limit` intents that have been silent for longer than `quiet_for`, the most silent first. A deferred mail
+    /// counts from the time of its next attempt.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn stale_intents(
+        &self,
+        quiet_for: Duration,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Vec<Intent>, StoreError> {
+        let before = At(now.checked_sub(quiet_for).unwrap_or(Timestamp::MIN));
+        let mut session = self.read().await?;
+        let events: Vec<SilentEvent> = session
+            .sql(
+                "SELECT booking_id, version, event, job_id, sweep_from
+                 FROM booking_events
+                 WHERE state = 'accepted' AND sweep_from < $1
+                 ORDER BY sweep_from LIMIT $2",
+            )
+            .bind(before)
+            .bind(i64::from(limit))
+            .all()
+            .await?;
+        let deliveries: Vec<SilentDelivery> = session
+            .sql(
+                "SELECT id, idempotency_key, job_id, release, state, sweep_from
+                 FROM deliveries
+                 WHERE state IN ('queued', 'sending', 'deferred') AND sweep_from < $1
+                 ORDER BY sweep_from LIMIT $2",
+            )
+            .bind(before)
+            .bind(i64::from(limit))
+            .all()
+            .await?;
+
+        let mut silent: Vec<Silent> =
+            events.into_iter().map(|row| row.0).chain(deliveries.into_iter().map(|row| row.0)).collect();
+        silent.sort_by_key(|silent| silent.since);
+        silent.truncate(limit as usize);
+        Ok(silent.into_iter().map(|silent| silent.intent).collect())
+    }
+
+    /// Notes that the sweep has dealt with these intents.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn touch_intents(&self, intents: &[Intent], now: Timestamp) -> Result<(), StoreError> {
+        for chunk in intents.chunks(CHUNK) {
+            let (mut events, mut deliveries) = (Vec::new(), Vec::new());
+            for intent in chunk {
+                match intent {
+                    Intent::BookingEvent { booking_id, version, .. } => events.push((booking_id.as_str(), *version)),
+                    Intent::Delivery(delivery) => deliveries.push(delivery.id),
+                }
+            }
+            let mut transaction = self.begin().await?;
+            touch_events(&mut transaction, &events, now).await?;
+            touch_deliveries(&mut transaction, &deliveries, now).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn touch_events(session: &mut Session, events: &[(&str, i64)], now: Timestamp) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<String> = (0..events.len()).map(|n| format!("(${}, ${})", 2 * n + 2, 2 * n + 3)).collect();
+    let text = format!(
+        "UPDATE booking_events SET sweep_from = $1
+         WHERE state = 'accepted' AND (booking_id, version) IN (VALUES {})",
+        rows.join(", ")
+    );
+    let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
+    for (booking_id, version) in events {
+        statement = statement.bind(*booking_id).bind(*version);
+    }
+    statement.run().await?;
+    Ok(())
+}
+
+async fn touch_deliveries(session: &mut Session, ids: &[Uuid], now: Timestamp) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<String> = (0..ids.len()).map(|n| format!("${}", n + 2)).collect();
+    let text = format!(
+        "UPDATE deliveries SET sweep_from = $1
+         WHERE state IN ('queued', 'sending', 'deferred') AND id IN ({})",
+        places.join(", ")
+    );
+    let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
+    for id in ids {
+        statement = statement.bind(*id);
+    }
+    statement.run().await?;
+    Ok(())
+}

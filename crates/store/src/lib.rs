@@ -1,0 +1,37 @@
+//! The relational store: what must survive the loss of a queue. Bookings, the mail ledger, API keys.
+//!
+//! 1. One [`Store`] over SQLite (one process, a file) or Postgres (as many machines as wanted). The same SQL text serves
+//!    both; where a statement must differ, it branches in sight ([`db`]).
+//! 2. What a person would miss is written here first and enqueued afterwards. What was written and never enqueued is found
+//!    again by the sweep ([`intents`]).
+//! 3. Functions take `now`: the store never asks the machine for the time. Times are kept to the millisecond.
+//! 4. Every error says whether trying again later can help: [`StoreError::is_transient`].
+
+mod words;
+
+mod bookings;
+mod db;
+mod deliveries;
+mod effects;
+mod error;
+mod intents;
+mod keys;
+mod migrations;
+mod page;
+
+pub use bookings::{
+    Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, EventApplied, EventState,
+    NewBookingEvent, Party, Price, Snapshot, content_hash,
+};
+pub use db::{Backend, Store, StoreConfig};
+pub use deliveries::{
+    Attempt, AttemptOutcome, AttemptReport, Begun, Delivery, DeliveryFilter, DeliveryRef, DeliveryState, MailPhase,
+    Moved, NewDelivery, OnTheWire,
+};
+pub use effects::Effect;
+pub use error::StoreError;
+pub use intents::Intent;
+pub use keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};
+pub use migrations::{MigrationStatus, MigrationStep};
+pub use page::Page;
+pub use words::UnknownWord;

@@ -1,0 +1,294 @@
+use std::time::Duration;
+
+use store::{
+    AttemptOutcome, AttemptReport, Begun, Delivery, DeliveryState, MailPhase, Moved, NewDelivery, OnTheWire, Store,
+};
+use uuid::Uuid;
+
+use crate::both::{at, fresh_id, id, mail, on_both};
+
+/// All 64 bits are used.
+const MINE: u64 = u64::MAX - 4;
+const THEIRS: u64 = 7;
+
+fn message() -> OnTheWire {
+    OnTheWire { message_id: "<a@bookings.test>".to_owned(), subject: "Your lesson – bestätigt".to_owned() }
+}
+
+fn report(code: u16, text: &str) -> AttemptReport {
+    AttemptReport {
+        relay: Some("mx.people.test:25".to_owned()),
+        phase: Some("reply".to_owned()),
+        code: Some(code),
+        enhanced: Some("2.0.0".to_owned()),
+        text: Some(text.to_owned()),
+        duration: Duration::from_millis(1234),
+    }
+}
+
+async fn begin(store: &Store, id: Uuid, token: u64) -> Delivery {
+    match store.begin_sending(id, token, at(1)).await.unwrap() {
+        Begun::Begun(delivery) => *delivery,
+        other => panic!("begun, not {other:?}"),
+    }
+}
+
+async fn begin_and_mark(store: &Store, id: Uuid, token: u64) {
+    begin(store, id, token).await;
+    assert!(store.mark_data(id, token, &message(), at(2)).await.unwrap());
+}
+
+async fn row(store: &Store, id: Uuid) -> Delivery {
+    store.get_delivery(id).await.unwrap().unwrap().0
+}
+
+/// A new mail, brought to `state` by the calls that lead there.
+async fn in_state(store: &Store, state: DeliveryState) -> Uuid {
+    let key = format!("{state}:{}", fresh_id());
+    let id = store.insert_deliveries(&[mail(&key)], at(0)).await.unwrap()[0].id;
+    match state {
+        DeliveryState::Queued => {}
+        DeliveryState::Cancelled => drop(store.cancel_delivery(id, at(1)).await.unwrap()),
+        _ => drop(begin(store, id, MINE).await),
+    }
+    let report = report(0, "so");
+    let settled = match state {
+        DeliveryState::Queued | DeliveryState::Cancelled | DeliveryState::Sending => true,
+        DeliveryState::Sent => store.mark_sent(id, MINE, &report, at(2)).await.unwrap(),
+        DeliveryState::Deferred => store.mark_deferred(id, MINE, &report, at(60), at(2)).await.unwrap(),
+        DeliveryState::Held => store.mark_held(id, MINE, &report, at(2)).await.unwrap(),
+        DeliveryState::Suppressed => store.mark_suppressed(id, MINE, &report, at(2)).await.unwrap(),
+        DeliveryState::Expired => store.mark_expired(id, MINE, &report, at(2)).await.unwrap(),
+        DeliveryState::Failed => store.mark_failed(id, MINE, &report, at(2)).await.unwrap(),
+        DeliveryState::Unknown => store.mark_unknown(id, MINE, &report, at(2)).await.unwrap(),
+    };
+    assert!(settled);
+    assert_eq!(row(store, id).await.state, state);
+    id
+}
+
+on_both! {
+    async fn a_mail_reads_back_as_it_was_written(world) {
+        let new = NewDelivery { booking_id: Some("bk_1".to_owned()), ..mail("k") };
+        let written = world.store.insert_deliveries(std::slice::from_ref(&new), at(0)).await.unwrap().remove(0);
+        assert_eq!((written.id, written.job_id, written.release), (new.id, new.job_id, 0));
+        let read = row(&world.store, new.id).await;
+        assert_eq!(
+            (read.idempotency_key, read.template, read.sender, read.class, read.recipient, read.recipient_name),
+            (new.idempotency_key, new.template, new.sender, new.class, new.recipient, new.recipient_name)
+        );
+        assert_eq!((read.data, read.booking_id, read.deadline), (new.data, new.booking_id, new.deadline));
+        assert_eq!((read.state, read.phase, read.attempts), (DeliveryState::Queued, None, 0));
+        assert_eq!((read.created_at, read.touched_at, read.sent_at), (at(0), at(0), None));
+    }
+
+    async fn a_key_is_written_once_and_answers_with_its_first_row(world) {
+        let first = world.mail("k").await;
+        let again = world.store.insert_deliveries(&[mail("new"), mail("k")], at(5)).await.unwrap();
+        assert_eq!(again[1], first);
+        assert_eq!(again[0].idempotency_key, "new");
+        assert_eq!(world.store.insert_deliveries(&[], at(5)).await.unwrap(), []);
+    }
+
+    async fn a_mail_that_goes_well_is_begun_marked_and_sent(world) {
+        let id = world.mail("k").await.id;
+        let begun = begin(&world.store, id, MINE).await;
+        assert_eq!((begun.state, begun.phase, begun.attempts), (DeliveryState::Sending, Some(MailPhase::Envelope), 1));
+        assert_eq!((begun.mail_date, begun.message_id), (Some(at(1)), None));
+        assert!(world.store.mark_data(id, MINE, &message(), at(2)).await.unwrap());
+        assert_eq!(row(&world.store, id).await.phase, Some(MailPhase::Data));
+        assert!(world.store.mark_sent(id, MINE, &report(250, "OK"), at(3)).await.unwrap());
+
+        let (sent, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
+        assert_eq!((sent.state, sent.phase, sent.sent_at), (DeliveryState::Sent, None, Some(at(3))));
+        assert_eq!(sent.message_id.as_deref(), Some("<a@bookings.test>"));
+        assert_eq!(sent.subject.as_deref(), Some("Your lesson – bestätigt"));
+        assert_eq!(sent.last_error, None);
+        let attempt = &attempts[0];
+        assert_eq!((attempt.n, attempt.outcome, attempt.started_at), (1, AttemptOutcome::Sent, at(1)));
+        assert_eq!((attempt.code, attempt.duration), (Some(250), Duration::from_millis(1234)));
+        assert_eq!(attempt.relay.as_deref(), Some("mx.people.test:25"));
+        assert_eq!(attempts.len(), 1);
+        let begun_again = world.store.begin_sending(id, THEIRS, at(4)).await.unwrap();
+        assert_eq!(begun_again, Begun::NotSendable(DeliveryState::Sent));
+    }
+
+    async fn every_call_of_an_attempt_may_be_repeated(world) {
+        let id = world.mail("k").await.id;
+        begin(&world.store, id, MINE).await;
+        assert_eq!(begin(&world.store, id, MINE).await.attempts, 1);
+        for _ in 0..2 {
+            assert!(world.store.mark_data(id, MINE, &message(), at(2)).await.unwrap());
+        }
+        for _ in 0..2 {
+            assert!(world.store.mark_sent(id, MINE, &report(250, "OK"), at(3)).await.unwrap());
+        }
+        assert_eq!(world.store.get_delivery(id).await.unwrap().unwrap().1.len(), 1);
+    }
+
+    async fn the_date_and_the_message_id_are_the_same_in_every_attempt(world) {
+        let id = world.mail("k").await.id;
+        begin_and_mark(&world.store, id, MINE).await;
+        assert!(world.store.mark_deferred(id, MINE, &report(451, "later"), at(60), at(3)).await.unwrap());
+        let deferred = row(&world.store, id).await;
+        assert_eq!((deferred.state, deferred.next_attempt_at), (DeliveryState::Deferred, Some(at(60))));
+        assert_eq!(deferred.last_error.as_deref(), Some("later"));
+
+        let Begun::Begun(second) = world.store.begin_sending(id, THEIRS, at(60)).await.unwrap() else {
+            panic!("begun");
+        };
+        assert_eq!((second.attempts, second.next_attempt_at), (2, None));
+        assert_eq!((second.mail_date, second.message_id.as_deref()), (Some(at(1)), Some("<a@bookings.test>")));
+        let other = OnTheWire { message_id: "<b@bookings.test>".to_owned(), ..message() };
+        assert!(world.store.mark_data(id, THEIRS, &other, at(61)).await.unwrap());
+        assert_eq!(row(&world.store, id).await.message_id.as_deref(), Some("<a@bookings.test>"));
+    }
+
+    async fn who_lost_the_lease_is_refused_the_mark_and_every_end(world) {
+        let id = world.mail("k").await.id;
+        begin(&world.store, id, THEIRS).await;
+        assert_eq!(begin(&world.store, id, MINE).await.attempts, 2, "taken over before the body");
+
+        assert!(!world.store.mark_data(id, THEIRS, &message(), at(2)).await.unwrap());
+        let late = report(250, "OK");
+        assert!(!world.store.mark_sent(id, THEIRS, &late, at(2)).await.unwrap());
+        assert!(!world.store.mark_failed(id, THEIRS, &late, at(2)).await.unwrap());
+        assert!(!world.store.mark_unknown(id, THEIRS, &late, at(2)).await.unwrap());
+        assert!(!world.store.mark_deferred(id, THEIRS, &late, at(9), at(2)).await.unwrap());
+
+        assert!(world.store.mark_data(id, MINE, &message(), at(3)).await.unwrap());
+        assert!(world.store.mark_sent(id, MINE, &late, at(4)).await.unwrap());
+        let (_, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
+        let outcomes: Vec<_> = attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes, [AttemptOutcome::Lost, AttemptOutcome::Sent]);
+    }
+
+    async fn a_worker_that_vanished_in_the_body_leaves_an_unknown_mail_that_is_not_sent_again(world) {
+        let id = world.mail("k").await.id;
+        begin_and_mark(&world.store, id, THEIRS).await;
+        assert_eq!(world.store.begin_sending(id, MINE, at(20)).await.unwrap(), Begun::BecameUnknown);
+        let (left, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
+        assert_eq!(left.state, DeliveryState::Unknown);
+        assert_eq!((attempts[0].outcome, attempts[0].phase.as_deref()), (AttemptOutcome::Unknown, Some("data")));
+        assert_eq!(attempts[0].duration, Duration::from_secs(19));
+        let again = world.store.begin_sending(id, MINE, at(21)).await.unwrap();
+        assert_eq!(again, Begun::NotSendable(DeliveryState::Unknown));
+        assert!(!world.store.mark_data(id, MINE, &message(), at(21)).await.unwrap());
+    }
+
+    async fn an_unknown_mail_is_sent_after_all_when_its_worker_got_the_reply(world) {
+        let id = world.mail("k").await.id;
+        begin_and_mark(&world.store, id, THEIRS).await;
+        assert_eq!(world.store.begin_sending(id, MINE, at(20)).await.unwrap(), Begun::BecameUnknown);
+        assert!(!world.store.mark_sent(id, MINE, &report(250, "OK"), at(21)).await.unwrap(), "not the one who wrote it");
+        assert!(world.store.mark_sent(id, THEIRS, &report(250, "OK"), at(22)).await.unwrap());
+        let (sent, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
+        assert_eq!((sent.state, sent.sent_at, sent.last_error), (DeliveryState::Sent, Some(at(22)), None));
+        assert_eq!(attempts.len(), 1);
+        assert_eq!((attempts[0].outcome, attempts[0].code), (AttemptOutcome::Sent, Some(250)));
+    }
+
+    async fn a_late_reply_counts_for_nothing_once_the_mail_was_released(world) {
+        let id = world.mail("k").await.id;
+        begin_and_mark(&world.store, id, THEIRS).await;
+        assert!(world.store.mark_unknown(id, THEIRS, &report(0, "connection reset"), at(5)).await.unwrap());
+        assert!(matches!(world.store.release_delivery(id, fresh_id(), at(6)).await.unwrap(), Moved::Done(_)));
+        assert!(!world.store.mark_sent(id, THEIRS, &report(250, "OK"), at(7)).await.unwrap());
+        assert_eq!(row(&world.store, id).await.state, DeliveryState::Queued);
+    }
+
+    async fn an_alert_is_sent_again_when_its_worker_vanished_in_the_body(world) {
+        let alert = NewDelivery { class: "alert".to_owned(), ..mail("k") };
+        let id = world.store.insert_deliveries(&[alert], at(0)).await.unwrap()[0].id;
+        begin_and_mark(&world.store, id, THEIRS).await;
+        let again = begin(&world.store, id, MINE).await;
+        assert_eq!((again.attempts, again.phase), (2, Some(MailPhase::Envelope)));
+        assert!(!world.store.mark_sent(id, THEIRS, &report(250, "OK"), at(3)).await.unwrap());
+        assert!(world.store.mark_data(id, MINE, &message(), at(3)).await.unwrap());
+        assert!(world.store.mark_sent(id, MINE, &report(250, "OK"), at(4)).await.unwrap());
+    }
+
+    async fn of_many_attempts_at_once_one_writes_the_body(world) {
+        let id = world.mail("k").await.id;
+        let attempts = (0..32_u64).map(|token| {
+            let store = world.store.clone();
+            tokio::spawn(async move {
+                match store.begin_sending(id, token, at(1)).await.unwrap() {
+                    Begun::Begun(_) => store.mark_data(id, token, &message(), at(2)).await.unwrap(),
+                    _ => false,
+                }
+            })
+        });
+        let mut written = 0;
+        for attempt in attempts.collect::<Vec<_>>() {
+            written += u32::from(attempt.await.unwrap());
+        }
+        assert_eq!(written, 1);
+    }
+
+    async fn a_mail_that_does_not_exist_is_missing(world) {
+        assert_eq!(world.store.begin_sending(id(1), MINE, at(1)).await.unwrap(), Begun::Missing);
+        assert!(!world.store.mark_data(id(1), MINE, &message(), at(1)).await.unwrap());
+        assert_eq!(world.store.get_delivery(id(1)).await.unwrap(), None);
+        assert_eq!(world.store.cancel_delivery(id(1), at(1)).await.unwrap(), Moved::Missing);
+        assert_eq!(world.store.release_delivery(id(1), id(2), at(1)).await.unwrap(), Moved::Missing);
+        assert_eq!(world.store.resolve_delivery(id(1), true, at(1)).await.unwrap(), Moved::Missing);
+    }
+
+    async fn a_release_counts_up_and_names_the_new_job(world) {
+        let id = in_state(&world.store, DeliveryState::Held).await;
+        let job_id = fresh_id();
+        let Moved::Done(released) = world.store.release_delivery(id, job_id, at(9)).await.unwrap() else {
+            panic!("released");
+        };
+        assert_eq!((released.release, released.job_id, released.state), (1, job_id, DeliveryState::Queued));
+        begin_and_mark(&world.store, id, THEIRS).await;
+        assert!(world.store.mark_sent(id, THEIRS, &report(250, "OK"), at(10)).await.unwrap());
+        let (_, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
+        assert_eq!(attempts.iter().map(|attempt| attempt.n).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    async fn a_person_says_what_became_of_an_unknown_mail(world) {
+        let went = in_state(&world.store, DeliveryState::Unknown).await;
+        assert!(matches!(world.store.resolve_delivery(went, true, at(9)).await.unwrap(), Moved::Done(_)));
+        assert_eq!(row(&world.store, went).await.sent_at, Some(at(9)));
+        let stayed = in_state(&world.store, DeliveryState::Unknown).await;
+        assert!(matches!(world.store.resolve_delivery(stayed, false, at(9)).await.unwrap(), Moved::Done(_)));
+        let stayed = row(&world.store, stayed).await;
+        assert_eq!((stayed.state, stayed.sent_at), (DeliveryState::Failed, None));
+    }
+
+    async fn every_call_obeys_the_table_of_moves(world) {
+        let store = &world.store;
+        for from in DeliveryState::ALL.iter().copied() {
+            let refused = |moved: Moved| match moved {
+                Moved::Done(_) => false,
+                Moved::Refused(state) => state == from,
+                Moved::Missing => panic!("there is such a mail"),
+            };
+            let id = in_state(store, from).await;
+            let cancelled = store.cancel_delivery(id, at(9)).await.unwrap();
+            assert_eq!(!refused(cancelled), from.can(DeliveryState::Cancelled), "cancel {from}");
+
+            let id = in_state(store, from).await;
+            let released = store.release_delivery(id, fresh_id(), at(9)).await.unwrap();
+            assert_eq!(!refused(released), from.can(DeliveryState::Queued), "release {from}");
+
+            let id = in_state(store, from).await;
+            let resolved = store.resolve_delivery(id, true, at(9)).await.unwrap();
+            assert_eq!(!refused(resolved), from == DeliveryState::Unknown, "resolve {from}");
+
+            let id = in_state(store, from).await;
+            let begun = matches!(store.begin_sending(id, THEIRS, at(9)).await.unwrap(), Begun::Begun(_));
+            assert_eq!(begun, from.can(DeliveryState::Sending), "begin {from}");
+
+            let report = report(250, "OK");
+            let id = in_state(store, from).await;
+            let sent = store.mark_sent(id, MINE, &report, at(9)).await.unwrap();
+            assert_eq!(sent, from.can(DeliveryState::Sent) || from == DeliveryState::Sent, "sent {from}");
+            let id = in_state(store, from).await;
+            let held = store.mark_held(id, MINE, &report, at(9)).await.unwrap();
+            assert_eq!(held, from.can(DeliveryState::Held) || from == DeliveryState::Held, "held {from}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The store as its callers see it. Every test runs on SQLite and on Postgres, from one body.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+mod both;
+
+mod bookings;
+mod deliveries;
+mod effects;
+mod faults;
+mod intents;
+mod keys;
+mod lists;
+mod migrations;

@@ -1,0 +1,52 @@
+-- What the marketplace told us about bookings, and what we made of it.
+
+-- booking_events: one row an accepted event, written before its job is enqueued (intent before enqueue).
+-- Written by: the API (accepted), the booking jobs (applied, superseded), the sweep (sweep_from).
+-- Read by: the booking jobs, the sweep.
+CREATE TABLE booking_events (
+    booking_id   TEXT        NOT NULL,
+    -- The marketplace's own version of the booking: the highest one wins. 2^53-1 is the largest exact JSON number.
+    version      BIGINT      NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+    event        TEXT        NOT NULL CHECK (event IN ('confirmed', 'rescheduled', 'cancelled', 'completed', 'no_show')),
+    -- SHA-256 of event and snapshot: tells a repeated request from another one under the same version.
+    content_hash BYTEA       NOT NULL,
+    snapshot     JSONB       NOT NULL,
+    -- The job that applies the event. Enqueueing it again under this id is harmless.
+    job_id       UUID        NOT NULL,
+    state        TEXT        NOT NULL CHECK (state IN ('accepted', 'applied', 'superseded')),
+    received_at  TIMESTAMPTZ NOT NULL,
+    -- From when on silence is suspicious: the sweep looks at accepted events whose sweep_from is long past.
+    sweep_from   TIMESTAMPTZ NOT NULL,
+    applied_at   TIMESTAMPTZ,
+    PRIMARY KEY (booking_id, version)
+);
+
+CREATE INDEX booking_events_sweep ON booking_events (sweep_from) WHERE state = 'accepted';
+
+-- bookings: the projection, one row a booking: its newest applied version.
+-- Written by: the booking jobs, in the transaction that also writes their deliveries.
+-- Read by: the API, the booking jobs.
+CREATE TABLE bookings (
+    id               TEXT        PRIMARY KEY,
+    version          BIGINT      NOT NULL,
+    -- How often starts_at has changed: part of a reminder's key, so that only a move reminds again.
+    moves            BIGINT      NOT NULL,
+    -- RFC 5545 §3.8.7.4 SEQUENCE: our own counter, one up with each applied version, 31 bits as calendars store it.
+    sequence         BIGINT      NOT NULL CHECK (sequence BETWEEN 0 AND 2147483647),
+    status           TEXT        NOT NULL CHECK (status IN ('confirmed', 'cancelled', 'completed', 'no_show')),
+    service          TEXT        NOT NULL,
+    starts_at        TIMESTAMPTZ NOT NULL,
+    duration_minutes BIGINT      NOT NULL,
+    location         TEXT,
+    url              TEXT,
+    -- The decimal text as it came: never a float.
+    price_amount     TEXT,
+    price_currency   TEXT,
+    student          JSONB       NOT NULL,
+    instructor       JSONB       NOT NULL,
+    reason           TEXT,
+    cancelled_by     TEXT        CHECK (cancelled_by IN ('student', 'instructor', 'platform')),
+    -- Offsets such as ["24h", "1h"]; null is the platform's default, [] is none.
+    reminders        JSONB,
+    updated_at       TIMESTAMPTZ NOT NULL
+);

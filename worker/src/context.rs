@@ -1,0 +1,27 @@
+//! What a job may use while it runs.
+
+use std::sync::Arc;
+
+use job::{Clock, IdSource};
+use queue::Broker;
+use store::Store;
+use telemetry::metrics::Meters;
+
+use crate::mailer::Mailer;
+
+/// The context of every job.
+#[derive(Clone)]
+pub struct Context {
+    /// The relational store.
+    pub store: Store,
+    /// The queues, to enqueue what follows.
+    pub broker: Arc<dyn Broker>,
+    /// Ids for new jobs.
+    pub ids: Arc<IdSource>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The way out for mail; `None` while no relay or sender is configured: mail waits.
+    pub mailer: Option<Arc<Mailer>>,
+    /// What is counted.
+    pub meters: Meters,
+}

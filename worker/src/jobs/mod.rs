@@ -1,0 +1,27 @@
+//! One file a kind. Each opens with who enqueues it, what it does, and why running it twice is harmless.
+
+pub mod booking_confirmed;
+pub mod debug;
+pub mod email_send;
+
+use std::time::Duration;
+
+use job::Unfinished;
+use queue::BrokerError;
+use store::StoreError;
+
+/// A store that is away is waited for and costs no attempt; one that refuses is tried again as a failure.
+pub(crate) fn store_failed(e: &StoreError) -> Unfinished {
+    match e.is_transient() {
+        true => Unfinished::snooze(format!("the store is away: {e}"), Duration::from_secs(2)),
+        false => Unfinished::retry(format!("the store refused: {e}")),
+    }
+}
+
+/// The same for the queue.
+pub(crate) fn queue_failed(e: &BrokerError) -> Unfinished {
+    match e.is_transient() {
+        true => Unfinished::snooze(format!("the queue is away: {e}"), Duration::from_secs(2)),
+        false => Unfinished::retry(format!("the queue refused: {e}")),
+    }
+}

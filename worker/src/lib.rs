@@ -1,0 +1,23 @@
+//! The worker: takes jobs from the queues, runs them, says how they ended.
+//!
+//! 1. [`registry`] lists every kind of job there is; [`jobs`] holds one file a kind.
+//! 2. [`runner`] leases jobs through the queue's consumer and drives them with apalis, through the [`layers`].
+//! 3. [`verdict`] turns the end of a run into what becomes of the job.
+//! 4. [`intents`] names the jobs that stored rows stand for; [`sweep`] enqueues those whose job was lost.
+//! 5. [`mailer`] holds what a mail needs on its way out; [`context`] is what a job may use.
+
+pub mod context;
+pub mod intents;
+pub mod jobs;
+pub mod layers;
+pub mod mailer;
+pub mod registry;
+pub mod run;
+pub mod runner;
+pub mod sweep;
+pub mod verdict;
+
+pub use context::Context;
+pub use mailer::Mailer;
+pub use registry::{KindEntry, Registry};
+pub use runner::{Runner, RunnerSettings};

@@ -1,0 +1,26 @@
+//! What a mail needs on its way out: templates, senders with their keys, and the relay.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mail::{DkimSigner, EmailAddress, Renderer, SenderProfile, SmtpTransport};
+
+/// A sender profile and what signs for it.
+pub struct Sender {
+    /// Name, address, class.
+    pub profile: SenderProfile,
+    /// Signs for the domain of the address.
+    pub signer: Arc<DkimSigner>,
+    /// The MAIL FROM of its mails: where bounces go.
+    pub bounce: EmailAddress,
+}
+
+/// The way out for mail.
+pub struct Mailer {
+    /// All templates, parsed.
+    pub renderer: Renderer,
+    /// The senders, by their name in the configuration. Nothing else can be a From.
+    pub senders: HashMap<String, Sender>,
+    /// The relay.
+    pub transport: SmtpTransport,
+}

@@ -1,0 +1,159 @@
+//! The list of all kinds of jobs. A new kind is one file in [`crate::jobs`], one `mod` line there and one line here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use job::{Attempt, FieldError, Job, Kind, Outcome, QueueName, RetryPolicy, Unfinished};
+use serde_json::value::RawValue;
+
+use crate::context::Context;
+use crate::jobs::{booking_confirmed, debug, email_send};
+
+/// A kind of job, as the rest of the platform sees it.
+#[derive(Clone)]
+pub struct KindEntry {
+    /// Its name.
+    pub kind: Kind,
+    /// Where it waits unless the caller says otherwise.
+    pub queue: QueueName,
+    /// Attempts before a retry becomes `dead`.
+    pub max_attempts: u32,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// Whether only the platform itself, or a key with `jobs:internal`, may enqueue it.
+    pub internal: bool,
+    /// When a failed attempt is tried again.
+    pub retry: RetryPolicy,
+    check: fn(&str) -> Result<(), Vec<FieldError>>,
+    run: fn(Box<RawValue>, Arc<Context>, Attempt) -> BoxFuture<'static, Outcome>,
+}
+
+impl KindEntry {
+    fn of<J: Job<Context = Context>>() -> Self {
+        Self {
+            kind: J::kind(),
+            queue: J::queue(),
+            max_attempts: J::MAX_ATTEMPTS,
+            timeout: J::TIMEOUT,
+            internal: J::INTERNAL,
+            retry: J::retry_policy(),
+            check: |args| parse::<J>(args)?.validate(),
+            run: |args, context, attempt| {
+                Box::pin(async move {
+                    match parse::<J>(args.get()) {
+                        Ok(job) => job.run(&context, &attempt).await,
+                        Err(errors) => Err(Unfinished::fail(format!(
+                            "the arguments no longer parse: {}",
+                            errors.iter().map(|e| format!("{}: {}", e.field, e.message)).collect::<Vec<_>>().join("; ")
+                        ))),
+                    }
+                })
+            },
+        }
+    }
+
+    /// Parses and validates arguments, as at the edge. Errors name the field by its path within the arguments.
+    pub fn check(&self, args: &RawValue) -> Result<(), Vec<FieldError>> {
+        (self.check)(args.get())
+    }
+
+    /// Runs one attempt.
+    pub(crate) fn run(
+        &self,
+        args: Box<RawValue>,
+        context: Arc<Context>,
+        attempt: Attempt,
+    ) -> BoxFuture<'static, Outcome> {
+        (self.run)(args, context, attempt)
+    }
+}
+
+fn parse<J: Job>(args: &str) -> Result<J, Vec<FieldError>> {
+    let mut json = serde_json::Deserializer::from_str(args);
+    serde_path_to_error::deserialize(&mut json).map_err(|e| {
+        let path = e.path().to_string();
+        vec![FieldError::new(if path == "." { String::new() } else { path }, e.into_inner().to_string())]
+    })
+}
+
+/// All kinds that this process knows.
+pub struct Registry {
+    kinds: HashMap<Kind, KindEntry>,
+}
+
+impl Registry {
+    /// Every kind; those for trying and testing only if `debug_kinds`.
+    #[must_use]
+    pub fn standard(debug_kinds: bool) -> Self {
+        let mut all = vec![
+            KindEntry::of::<booking_confirmed::BookingConfirmed>(),
+            KindEntry::of::<email_send::EmailSend>(),
+        ];
+        if debug_kinds {
+            all.extend([
+                KindEntry::of::<debug::Noop>(),
+                KindEntry::of::<debug::Sleep>(),
+                KindEntry::of::<debug::Fail>(),
+                KindEntry::of::<debug::Effect>(),
+                KindEntry::of::<debug::Panic>(),
+                KindEntry::of::<debug::Crash>(),
+            ]);
+        }
+        Self { kinds: all.into_iter().map(|entry| (entry.kind.clone(), entry)).collect() }
+    }
+
+    /// The entry of a kind.
+    #[must_use]
+    pub fn find(&self, kind: &Kind) -> Option<&KindEntry> {
+        self.kinds.get(kind)
+    }
+
+    /// All entries, by name.
+    #[must_use]
+    pub fn entries(&self) -> Vec<&KindEntry> {
+        let mut all: Vec<_> = self.kinds.values().collect();
+        all.sort_by(|a, b| a.kind.cmp(&b.kind));
+        all
+    }
+
+    /// The queues that the kinds wait in and that are not among `consumed`: start-up fails if there is one.
+    #[must_use]
+    pub fn queues_without_consumer(&self, consumed: &[QueueName]) -> Vec<(&Kind, &QueueName)> {
+        self.entries().into_iter().filter(|e| !consumed.contains(&e.queue)).map(|e| (&e.kind, &e.queue)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_listed_once_under_names_that_parse() {
+        let with = Registry::standard(true);
+        let names: Vec<&str> = with.entries().iter().map(|e| e.kind.as_str()).collect();
+        assert!(names.contains(&"booking.confirmed") && names.contains(&"email.send"), "{names:?}");
+        assert!(Registry::standard(false).find(&Kind::new("debug.crash").unwrap()).is_none());
+    }
+
+    #[test]
+    fn bad_arguments_name_their_field() {
+        let registry = Registry::standard(true);
+        let sleep = registry.find(&Kind::new("debug.sleep").unwrap()).unwrap();
+        let check = |json: &str| sleep.check(&RawValue::from_string(json.to_owned()).unwrap());
+        assert!(check(r#"{"ms":5}"#).is_ok());
+        assert_eq!(check(r#"{"ms":"x"}"#).unwrap_err()[0].field, "ms");
+        assert!(check(r#"{"ms":1,"extra":2}"#).unwrap_err()[0].message.contains("extra"));
+        assert!(check("{}").unwrap_err()[0].message.contains("ms"));
+    }
+
+    #[test]
+    fn a_queue_that_nobody_consumes_is_found() {
+        let registry = Registry::standard(false);
+        let emails = [QueueName::new("emails").unwrap()];
+        let missing = registry.queues_without_consumer(&emails);
+        assert_eq!(missing.len(), 1);
+        assert_eq!(missing[0].1.as_str(), "bookings");
+    }
+}
