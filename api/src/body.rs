@@ -17,6 +17,7 @@ use serde_json::error::Category;
 use tokio::time::timeout;
 
 use crate::error::{ApiError, Fault};
+use crate::object::Object;
 use crate::state::State;
 
 /// How much beyond the limit is read and thrown away, so that the client gets to see the refusal.
@@ -71,9 +72,8 @@ async fn read(request: Request, limit: usize, patience: Duration) -> Result<Stri
 async fn collect(body: &mut Body, declared: usize, limit: usize) -> Result<Vec<u8>, ApiError> {
     let mut bytes = Vec::with_capacity(declared.min(TRUSTED_LENGTH));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| {
-            ApiError::new(Fault::Malformed, "The body broke off.").field("body", "not complete")
-        })?;
+        let frame =
+            frame.map_err(|_| ApiError::new(Fault::Malformed, "The body broke off.").field("body", "not complete"))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
             drain(body).await;
@@ -124,10 +124,10 @@ fn not_utf8(bytes: &[u8], at: usize) -> ApiError {
     ApiError::new(Fault::Malformed, format!("The body is {message}.")).field(field, message)
 }
 
-/// Reads `text` as a `T`: 400 with line and column, or 422 with the path of the field.
+/// Reads `text` as a `T`, which must be an object: 400 with line and column, or 422 with the path of the field.
 pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_str(text);
-    match T::deserialize(&mut json).and_then(|value| json.end().map(|()| value)) {
+    match Object::deserialize(&mut json).and_then(|Object(value)| json.end().map(|()| value)) {
         Ok(value) => Ok(value),
         Err(error) => Err(explain::<T>(text, &error)),
     }
@@ -135,7 +135,7 @@ pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
 
 fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> ApiError {
     let mut json = serde_json::Deserializer::from_str(text);
-    let path = match serde_path_to_error::deserialize::<_, T>(&mut json) {
+    let path = match serde_path_to_error::deserialize::<_, Object<T>>(&mut json) {
         Ok(_) => String::new(),
         Err(e) => Some(e.path().to_string()).filter(|path| path != ".").unwrap_or_default(),
     };

@@ -15,6 +15,7 @@ pub mod error;
 pub mod idempotency;
 pub mod limits;
 pub mod list;
+pub mod object;
 pub mod openapi;
 pub mod pages;
 pub mod query;

@@ -49,10 +49,7 @@ impl Modify for BearerKey {
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("A key made by `postrider keys create`. In `postrider dev`: dev"))
             .build();
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("key", SecurityScheme::Http(scheme));
+        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
         document.security = Some(vec![SecurityRequirement::new("key", Vec::<String>::new())]);
     }
 }

@@ -115,10 +115,12 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_are_its_host() {
-        for ours in ["localhost", "localhost:8080", "LOCALHOST:1", "127.0.0.1:8080", "127.8.8.8", "[::1]:8080", "[::1]"] {
+        for ours in ["localhost", "localhost:8080", "LOCALHOST:1", "127.0.0.1:8080", "127.8.8.8", "[::1]:8080", "[::1]"]
+        {
             assert!(is_this_machine(without_port(ours)), "{ours}");
         }
-        for foreign in ["example.com", "localhost.example.com:8080", "10.0.0.1", "evil.test:8080", "", "[fe80::1]", "?"] {
+        for foreign in ["example.com", "localhost.example.com:8080", "10.0.0.1", "evil.test:8080", "", "[fe80::1]", "?"]
+        {
             assert!(!is_this_machine(without_port(foreign)), "{foreign}");
         }
     }

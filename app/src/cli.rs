@@ -25,10 +25,16 @@ pub struct Cli {
 /// What every command knows.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Globals {
-    /// A configuration file (TOML). What it leaves out has its default; `postrider config` prints all defaults.
-    /// Each key can also be set by environment: POSTRIDER__SECTION__KEY.
+    /// A configuration file (TOML); the environment, POSTRIDER__SECTION__KEY, is laid over it
+    ///
+    /// What it leaves out has its default; `postrider config` prints all of them, explained.
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Works on the data of `postrider dev` in this folder, with its settings
+    ///
+    /// The same as --data of `postrider dev`, which uses `./postrider-data` unless it is given.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 /// The commands.
@@ -56,4 +62,44 @@ pub enum Command {
     Bench(commands::bench::Args),
     /// Prints the default configuration, every key explained.
     Config,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_fits_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_data_folder_can_be_named_on_either_side_of_a_command() {
+        for line in ["postrider --data d jobs list", "postrider jobs --data d list", "postrider dev --data d"] {
+            let cli = Cli::try_parse_from(line.split(' ')).expect(line);
+            assert_eq!(cli.globals.data, Some("d".into()), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_is_explained_and_shows_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                let path = format!("{path} {}", sub.get_name());
+                assert!(sub.get_about().is_some(), "{path} has no summary");
+                for arg in sub.get_arguments().filter(|arg| !arg.is_global_set()) {
+                    assert!(arg.get_help().is_some(), "{path} {} is not explained", arg.get_id());
+                }
+                let ours = ["migrate", "enqueue", "jobs", "queues", "keys", "doctor"];
+                if ours.iter().any(|name| path.starts_with(&format!("postrider {name}"))) {
+                    let shown = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(shown.contains("postrider "), "{path} shows no example");
+                }
+                check(sub, &path);
+            }
+        }
+        check(&Cli::command(), "postrider");
+    }
 }

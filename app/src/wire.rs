@@ -153,6 +153,7 @@ pub fn runner_settings(
         unknown_grace: config.queue.unknown_grace,
         soft: config.worker.shutdown_soft,
         hard: config.worker.shutdown_hard,
+        sweep_after: config.worker.sweep_after,
         worker: process::start_id(),
     })
 }

@@ -73,4 +73,4 @@ CREATE TABLE delivery_attempts (
     duration_ms INTEGER NOT NULL,
     outcome     TEXT    NOT NULL,
     PRIMARY KEY (delivery_id, n)
-) STRICT;
+) STRICT, WITHOUT ROWID;

@@ -7,4 +7,4 @@ CREATE TABLE effects (
     runs    INTEGER NOT NULL,
     -- How often its effect happened.
     effects INTEGER NOT NULL CHECK (effects = 1)
-) STRICT;
+) STRICT, WITHOUT ROWID;

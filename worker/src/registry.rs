@@ -104,6 +104,14 @@ impl Registry {
         Self { kinds: all.into_iter().map(|entry| (entry.kind.clone(), entry)).collect() }
     }
 
+    /// The same and one more kind.
+    #[must_use]
+    pub fn with<J: Job<Context = Context>>(mut self) -> Self {
+        let entry = KindEntry::of::<J>();
+        self.kinds.insert(entry.kind.clone(), entry);
+        self
+    }
+
     /// The entry of a kind.
     #[must_use]
     pub fn find(&self, kind: &Kind) -> Option<&KindEntry> {

@@ -48,6 +48,8 @@ pub struct RunnerSettings {
     pub soft: Duration,
     /// How long shielded jobs may go on after a shutdown began; at least `soft`.
     pub hard: Duration,
+    /// How long a stored row may be without news before the sweep looks for its job.
+    pub sweep_after: Duration,
     /// This start of this process, unlike any other.
     pub worker: u64,
 }
@@ -98,7 +100,7 @@ impl Runner {
             })
             .collect();
         let end = CancellationToken::new();
-        let sweep = tokio::spawn(sweep::run(context, end.clone()));
+        let sweep = tokio::spawn(sweep::run(context, settings.sweep_after, end.clone()));
         Self { settings, consumer, loops, end, sweep }
     }
 

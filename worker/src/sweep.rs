@@ -1,6 +1,6 @@
 //! The sweep: rows that should have a job and have none are enqueued again.
 //!
-//! 1. The store names rows that are older than half a minute and not at their end.
+//! 1. The store names rows that had no news for a while (half a minute) and are not at their end.
 //! 2. A row whose job still lives is left alone; so is one whose job an operator or poison has ended (dead, cancelled,
 //!    expired): that is shown to people, not repeated behind their backs.
 //! 3. The others lost their job, with a flushed Redis or a process that died between the row and the enqueue: they are
@@ -20,19 +20,17 @@ use crate::intents;
 
 /// How often a worker looks.
 const EVERY: Duration = Duration::from_secs(5);
-/// How long a row may be without news before it is looked at.
-pub const QUIET_FOR: Duration = Duration::from_secs(30);
 /// How many rows one sweep looks at.
 const AT_MOST: u32 = 500;
 
-/// Sweeps until `end`.
-pub(crate) async fn run(context: Arc<Context>, end: CancellationToken) {
+/// Sweeps rows that had no news for `quiet_for`, until `end`.
+pub(crate) async fn run(context: Arc<Context>, quiet_for: Duration, end: CancellationToken) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = end.cancelled() => return,
         }
-        match once(&context, QUIET_FOR).await {
+        match once(&context, quiet_for).await {
             Ok(0) => {}
             Ok(enqueued) => info!(enqueued, "jobs were lost and are enqueued again"),
             // Whatever is away is reported by those who need it more.

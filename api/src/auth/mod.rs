@@ -1,6 +1,6 @@
 //! Who calls, and what they may do.
 //!
-//! 1. `Authorization: Bearer <key>` is looked up by the key's SHA-256 ([`keys`]); without one, or with one that is not
+//! 1. `Authorization: Bearer <key>` is looked up by the key's SHA-256 ([`Keys`]); without one, or with one that is not
 //!    known or was revoked: 401.
 //! 2. The key's bucket gives a call, or 429 ([`crate::limits`]).
 //! 3. A handler says in its signature which scope it needs: `Caller<JobsWrite>`. Without it: 403.
@@ -16,7 +16,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use store::Scope;
 
-pub use keys::{KnownKey, Keys};
+pub use keys::{Keys, KnownKey};
 
 use crate::error::{ApiError, Fault};
 use crate::state::State;

@@ -101,15 +101,18 @@ fn items(list: &[Arc<CaughtMail>], shown: Option<&Arc<CaughtMail>>, view: View) 
     let mut out = String::from("<ol>");
     for mail in list {
         let current = if shown.is_some_and(|m| m.id == mail.id) { r#" aria-current="true""# } else { "" };
-        push(&mut out, format_args!(
-            r#"<li><a class="item" href="{href}"{current}><span class="top"><span class="from">{from}</span>{time}</span><span class="subject">{subject}</span><span class="to">to {to}</span>{badges}</a></li>"#,
-            href = link(&mail.id, view),
-            from = escape(&mail.from.to_string()),
-            time = time(mail, false),
-            subject = subject(mail),
-            to = escape(&mail.to.to_string()),
-            badges = badges(mail),
-        ));
+        push(
+            &mut out,
+            format_args!(
+                r#"<li><a class="item" href="{href}"{current}><span class="top"><span class="from">{from}</span>{time}</span><span class="subject">{subject}</span><span class="to">to {to}</span>{badges}</a></li>"#,
+                href = link(&mail.id, view),
+                from = escape(&mail.from.to_string()),
+                time = time(mail, false),
+                subject = subject(mail),
+                to = escape(&mail.to.to_string()),
+                badges = badges(mail),
+            ),
+        );
     }
     out.push_str("</ol>");
     out
@@ -174,19 +177,25 @@ fn verdicts(mail: &CaughtMail) -> String {
         ("DKIM", mail.dkim, "Is there a signature that fits the message and the key in DNS? (RFC 6376)"),
         ("DMARC", mail.dmarc, "Does one of the two pass for the domain that people see in From? (RFC 9989)"),
     ] {
-        push(&mut out, format_args!(
-            r#"<li><h2>{name} <span class="badge {class}">{verdict}</span></h2><p>{question}</p><p>{meaning}</p></li>"#,
-            class = class(verdict),
-            meaning = meaning(verdict),
-        ));
+        push(
+            &mut out,
+            format_args!(
+                r#"<li><h2>{name} <span class="badge {class}">{verdict}</span></h2><p>{question}</p><p>{meaning}</p></li>"#,
+                class = class(verdict),
+                meaning = meaning(verdict),
+            ),
+        );
     }
     out.push_str("</ul>");
     let sender = mail.mail_from.as_ref().map_or_else(|| "&lt;&gt;".to_owned(), |from| escape(&from.to_string()));
     let recipients: Vec<String> = mail.rcpt_to.iter().map(|to| escape(&to.to_string())).collect();
-    push(&mut out, format_args!(
-        r#"<dl class="facts"><dt>MAIL FROM</dt><dd>{sender}</dd><dt>RCPT TO</dt><dd>{}</dd></dl><p class="note">Checked with real DNS queries against <a href="/mailbox/zone">the development zone</a>.</p>"#,
-        recipients.join(", ")
-    ));
+    push(
+        &mut out,
+        format_args!(
+            r#"<dl class="facts"><dt>MAIL FROM</dt><dd>{sender}</dd><dt>RCPT TO</dt><dd>{}</dd></dl><p class="note">Checked with real DNS queries against <a href="/mailbox/zone">the development zone</a>.</p>"#,
+            recipients.join(", ")
+        ),
+    );
     out
 }
 
@@ -240,8 +249,11 @@ fn subject(mail: &CaughtMail) -> String {
 
 fn time(mail: &CaughtMail, long: bool) -> String {
     let at = mail.received_at;
-    let (shown, long) =
-        if long { (at.strftime("%A, %-d %B %Y, %H:%M:%S UTC"), " data-long") } else { (at.strftime("%H:%M:%S UTC"), "") };
+    let (shown, long) = if long {
+        (at.strftime("%A, %-d %B %Y, %H:%M:%S UTC"), " data-long")
+    } else {
+        (at.strftime("%H:%M:%S UTC"), "")
+    };
     format!(r#"<time datetime="{at}"{long}>{shown}</time>"#)
 }
 

@@ -2,16 +2,17 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::extract::{Path, State as Shared};
+use axum::Router;
+use axum::extract::State as Shared;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::Router;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::Config;
 
 use crate::error::ApiError;
+use crate::query::Path;
 use crate::state::State;
 
 /// What the page may load: itself. Swagger UI sets styles on its elements and draws its icons as data.

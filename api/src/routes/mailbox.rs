@@ -151,11 +151,7 @@ async fn zone(Shared(state): Shared<State>) -> Result<Response, ApiError> {
 }
 
 /// The page. `message` is what is open, `view` how.
-async fn mailbox(
-    Shared(state): Shared<State>,
-    headers: HeaderMap,
-    mut params: Params,
-) -> Result<Response, ApiError> {
+async fn mailbox(Shared(state): Shared<State>, headers: HeaderMap, mut params: Params) -> Result<Response, ApiError> {
     let inbox = &dev(&state)?.inbox;
     let view = params.parsed::<View>("view")?.unwrap_or_default();
     let wanted = params.text("message")?;

@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use job::JobState;
 use queue::QueueStats;
-use telemetry::metrics::{MetricsHandle, Meters, QueueState};
+use telemetry::metrics::{Meters, MetricsHandle, QueueState};
 use tokio::time::timeout;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -126,8 +126,8 @@ async fn views(state: &State) -> Result<Vec<QueueView>, ApiError> {
 async fn known(state: &State, name: &str) -> Result<QueueName, ApiError> {
     let no_such = || ApiError::not_found("There is no queue of this name.");
     let queue = QueueName::new(name).map_err(|_| no_such())?;
-    let exists = state.settings.queues.contains(&queue)
-        || state.broker.stats().await?.iter().any(|stats| stats.queue == queue);
+    let exists =
+        state.settings.queues.contains(&queue) || state.broker.stats().await?.iter().any(|stats| stats.queue == queue);
     if exists { Ok(queue) } else { Err(no_such()) }
 }
 

@@ -146,7 +146,12 @@ impl App {
 
     /// A call with the key.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
-        Call { app: self, request: Request::builder().method(method).uri(path), body: Body::empty(), key: Some(self.key.clone()) }
+        Call {
+            app: self,
+            request: Request::builder().method(method).uri(path),
+            body: Body::empty(),
+            key: Some(self.key.clone()),
+        }
     }
 
     pub fn get(&self, path: &str) -> Call<'_> {
@@ -296,10 +301,8 @@ impl Post {
         let before = inbox.received();
         let relay = mail::RelayConfig::plain(self.catcher.addr(), &ehlo_name("postrider.test"));
         let transport = mail::SmtpTransport::new(relay).unwrap();
-        let envelope = mail::Envelope {
-            from: Some("bookings@bounce.postrider.test".parse().unwrap()),
-            to: to.parse().unwrap(),
-        };
+        let envelope =
+            mail::Envelope { from: Some("bookings@bounce.postrider.test".parse().unwrap()), to: to.parse().unwrap() };
         transport.send(&envelope, message, || async { Ok::<(), std::fmt::Error>(()) }).await.unwrap();
         inbox.wait_for(before + 1).await;
     }

@@ -67,7 +67,9 @@ async fn a_message_is_shown_as_received_as_html_and_as_text() {
     assert!(text.header("content-type").starts_with("text/plain") && text.text().contains("Hej Zoë <script>"));
 
     let zone = app.get("/mailbox/zone").without_key().send().await.text();
-    assert!(zone.contains("postrider.test.") && zone.contains("v=spf1") && !zone.contains('@') && !zone.contains("$ORIGIN"));
+    assert!(
+        zone.contains("postrider.test.") && zone.contains("v=spf1") && !zone.contains('@') && !zone.contains("$ORIGIN")
+    );
 
     for part in ["", "/raw", "/html", "/text"] {
         app.get(&format!("/mailbox/messages/99{part}")).without_key().send().await.problem(404);

@@ -12,7 +12,9 @@ const POSTS: [&str; 3] = ["/v1/jobs", "/v1/jobs/batch", "/v1/bookings/bk_1/event
 async fn malformed_json_is_placed_by_line_and_column() {
     let app = App::start().await;
     for path in POSTS {
-        for body in ["{", "{\n\"kind\": nope}", "[1,", "", "\u{feff}{}", "{}}", "'x'", "{\"kind\":\"a\"", "nul", "\"\\ud800\""] {
+        for body in
+            ["{", "{\n\"kind\": nope}", "[1,", "", "\u{feff}{}", "{}}", "'x'", "{\"kind\":\"a\"", "nul", "\"\\ud800\""]
+        {
             let answer = app.post(path, body).send().await;
             assert!(!answer.problem(answer.status.as_u16()).is_empty(), "{path} {body}: names something");
             assert!([400, 422].contains(&answer.status.as_u16()), "{path} {body}: {}", answer.text());
@@ -28,6 +30,7 @@ async fn wrong_types_and_unknown_fields_are_named() {
     for (body, fields) in [
         (json!({}), &["kind"][..]),
         (json!([]), &["body"]),
+        (json!(["debug.noop"]), &["body"]),
         (json!("x"), &["body"]),
         (json!({"kind": 5}), &["kind"]),
         (json!({"kind": "No Kind"}), &["kind"]),
@@ -64,7 +67,10 @@ async fn wrong_types_and_unknown_fields_are_named() {
         (json!({"kind": "debug.noop", "tags": ["a", "b\nc"]}), &["tags[1]"]),
         (json!({"kind": "debug.noop", "tags": ["a", "a"]}), &["tags[1]"]),
         (json!({"kind": "debug.noop", "tags": vec!["x"; 17]}), &["tags"]),
-        (json!({"kind": "debug.noop", "timeout": 0, "tags": [""], "queue": "nobody"}), &["queue", "timeout", "tags[0]"]),
+        (
+            json!({"kind": "debug.noop", "timeout": 0, "tags": [""], "queue": "nobody"}),
+            &["queue", "timeout", "tags[0]"],
+        ),
     ] {
         assert_eq!(app.post("/v1/jobs", &body.to_string()).send().await.problem(422), fields, "{body}");
     }
@@ -150,7 +156,8 @@ async fn bad_idempotency_keys_are_named() {
         let answer = app.post("/v1/jobs", r#"{"kind":"debug.noop"}"#).header("idempotency-key", bad).send().await;
         assert_eq!(answer.problem(400), ["Idempotency-Key"], "{bad}");
     }
-    let twice = app.post("/v1/jobs", r#"{"kind":"debug.noop"}"#).header("idempotency-key", "a").header("idempotency-key", "b");
+    let twice =
+        app.post("/v1/jobs", r#"{"kind":"debug.noop"}"#).header("idempotency-key", "a").header("idempotency-key", "b");
     assert_eq!(twice.send().await.problem(400), ["Idempotency-Key"]);
 }
 
@@ -160,9 +167,12 @@ async fn unknown_paths_and_methods_are_problems_too() {
     for path in ["/", "/v2/jobs", "/v1/jobs/", "/mailbox", "/metrics", "/%00", "/docs/nothing.js", "/docs/%ff"] {
         app.get(path).send().await.problem(404);
     }
-    for (method, path) in
-        [(Method::DELETE, "/v1/jobs"), (Method::PUT, "/v1/queues"), (Method::GET, "/v1/jobs/batch/x/cancel"), (Method::PATCH, "/healthz")]
-    {
+    for (method, path) in [
+        (Method::DELETE, "/v1/jobs"),
+        (Method::PUT, "/v1/queues"),
+        (Method::GET, "/v1/jobs/batch/x/cancel"),
+        (Method::PATCH, "/healthz"),
+    ] {
         let status = app.call(method, path).send().await;
         assert!([404, 405].contains(&status.status.as_u16()));
         status.problem(status.status.as_u16());

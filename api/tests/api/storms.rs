@@ -14,7 +14,8 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
-        prop_oneof!["debug.noop", "debug.effect", "1h", "2026-12-01T10:00:00Z", "a@example.com", "\\PC\u{0}\r\n"].prop_map(Value::from),
+        prop_oneof!["debug.noop", "debug.effect", "1h", "2026-12-01T10:00:00Z", "a@example.com", "\\PC\u{0}\r\n"]
+            .prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 24, 5, |inner| {
         prop_oneof![
@@ -28,9 +29,31 @@ fn any_json() -> impl Strategy<Value = Value> {
 /// Names that mean something, mostly.
 fn name() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
-        "kind", "args", "queue", "priority", "run_at", "delay", "max_attempts", "timeout", "expires_at", "unique_key",
-        "unique_for", "tags", "jobs", "event", "booking", "version", "service", "starts_at", "duration_minutes",
-        "price", "student", "instructor", "reminders", "key", "ms",
+        "kind",
+        "args",
+        "queue",
+        "priority",
+        "run_at",
+        "delay",
+        "max_attempts",
+        "timeout",
+        "expires_at",
+        "unique_key",
+        "unique_for",
+        "tags",
+        "jobs",
+        "event",
+        "booking",
+        "version",
+        "service",
+        "starts_at",
+        "duration_minutes",
+        "price",
+        "student",
+        "instructor",
+        "reminders",
+        "key",
+        "ms",
     ]);
     prop_oneof![4 => known.prop_map(str::to_owned), 1 => ".{0,6}"]
 }
@@ -99,7 +122,9 @@ fn no_bytes_make_the_api_fail() {
                 let mut mixed = example().to_string().into_bytes();
                 let at = at.index(mixed.len());
                 mixed.splice(at..at, noise.clone());
-                for (path, body) in [("/v1/jobs", noise.clone()), ("/v1/jobs/batch", noise), ("/v1/bookings/b/events", mixed)] {
+                for (path, body) in
+                    [("/v1/jobs", noise.clone()), ("/v1/jobs/batch", noise), ("/v1/bookings/b/events", mixed)]
+                {
                     let call = app.call(axum::http::Method::POST, path).header("content-type", "application/json");
                     let answer = call.body(body).send().await;
                     prop_assert!(answer.status.as_u16() < 500, "{path}: {}", answer.text());

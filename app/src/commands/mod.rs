@@ -9,7 +9,10 @@ pub mod jobs;
 pub mod keys;
 pub mod migrate;
 pub mod queues;
+mod reach;
 pub mod worker;
+
+pub use reach::sqlite_file;
 
 use std::process::ExitCode;
 
@@ -43,9 +46,13 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The configuration of a command: defaults, file, environment.
+/// The configuration of a command: defaults (with `--data` those of `dev` in that folder), file, environment.
 fn load(globals: &Globals) -> anyhow::Result<Config> {
-    Ok(Config::load(globals.config.as_deref(), std::env::vars())?)
+    let file = globals.config.as_deref();
+    Ok(match &globals.data {
+        Some(data) => Config::load_dev(data, file, std::env::vars())?,
+        None => Config::load(file, std::env::vars())?,
+    })
 }
 
 /// Sets up logging as configured.

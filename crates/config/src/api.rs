@@ -51,10 +51,7 @@ impl Default for Api {
             request_timeout: Duration::from_secs(30),
             body_limit: 1 << 20,
             batch_body_limit: 8 << 20,
-            rate_limit: RateLimit {
-                per_second: 50_000,
-                burst: 100_000,
-            },
+            rate_limit: RateLimit { per_second: 50_000, burst: 100_000 },
         }
     }
 }
@@ -63,43 +60,21 @@ impl Api {
     /// `public_url`, or `http://` and the address that is listened on.
     #[must_use]
     pub fn base_url(&self) -> String {
-        self.public_url
-            .clone()
-            .unwrap_or_else(|| format!("http://{}", self.listen))
+        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
     }
 
     pub(crate) fn validate(&self, check: &mut Check) {
-        check.time(
-            "request_timeout",
-            self.request_timeout,
-            Duration::from_secs(1)..=Duration::from_mins(5),
-        );
+        check.time("request_timeout", self.request_timeout, Duration::from_secs(1)..=Duration::from_mins(5));
         check.number("body_limit", self.body_limit, 1 << 10..=64 << 20);
-        check.number(
-            "batch_body_limit",
-            self.batch_body_limit,
-            1 << 10..=64 << 20,
-        );
-        check.number(
-            "rate_limit.per_second",
-            self.rate_limit.per_second,
-            1..=10_000_000,
-        );
+        check.number("batch_body_limit", self.batch_body_limit, 1 << 10..=64 << 20);
+        check.number("rate_limit.per_second", self.rate_limit.per_second, 1..=10_000_000);
         check.number("rate_limit.burst", self.rate_limit.burst, 1..=10_000_000);
         let same = self.listen.port() != 0 && self.listen == self.metrics_listen;
         check.that(!same, "metrics_listen", "must differ from api.listen");
         if let Some(url) = &self.public_url {
-            let host = url
-                .strip_prefix("https://")
-                .or_else(|| url.strip_prefix("http://"));
-            let fits = host.is_some_and(|h| {
-                !h.is_empty() && !h.contains(['/', '?', '#', '@', ' ', '"', '<', '>'])
-            });
-            check.that(
-                fits,
-                "public_url",
-                "must be http:// or https:// and a host, without a path at its end",
-            );
+            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            let fits = host.is_some_and(|h| !h.is_empty() && !h.contains(['/', '?', '#', '@', ' ', '"', '<', '>']));
+            check.that(fits, "public_url", "must be http:// or https:// and a host, without a path at its end");
         }
     }
 }

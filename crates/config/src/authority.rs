@@ -63,24 +63,15 @@ pub(crate) fn parse(text: &str, default_port: u16) -> Result<Authority, UrlError
         }
         password = secret.map(percent_decode).transpose()?.map(Secret::from);
     }
-    let hosts = hosts
-        .split(',')
-        .map(|host| host_port(host, default_port))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Authority {
-        user,
-        password,
-        hosts,
-    })
+    let hosts = hosts.split(',').map(|host| host_port(host, default_port)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Authority { user, password, hosts })
 }
 
 fn host_port(text: &str, default_port: u16) -> Result<HostPort, UrlError> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (host, after) = rest
-            .split_once(']')
-            .ok_or_else(|| UrlError::new("an IPv6 address needs its closing `]`"))?;
-        host.parse::<std::net::Ipv6Addr>()
-            .map_err(|_| UrlError::new("the address in [ ] is not IPv6"))?;
+        let (host, after) =
+            rest.split_once(']').ok_or_else(|| UrlError::new("an IPv6 address needs its closing `]`"))?;
+        host.parse::<std::net::Ipv6Addr>().map_err(|_| UrlError::new("the address in [ ] is not IPv6"))?;
         (host, after.strip_prefix(':'))
     } else {
         match text.split_once(':') {
@@ -100,10 +91,7 @@ fn host_port(text: &str, default_port: u16) -> Result<HostPort, UrlError> {
             .filter(|port| *port > 0)
             .ok_or_else(|| UrlError::new("has a port that is not a number from 1 to 65535"))?,
     };
-    Ok(HostPort {
-        host: host.to_owned(),
-        port,
-    })
+    Ok(HostPort { host: host.to_owned(), port })
 }
 
 fn percent_decode(text: &str) -> Result<String, UrlError> {
@@ -143,17 +131,7 @@ mod tests {
 
     #[test]
     fn broken_authorities_are_refused_without_repeating_them() {
-        for bad in [
-            "",
-            "h:0",
-            "h:70000",
-            "h:x",
-            "a,,b",
-            "[::1",
-            "[nonsense]:1",
-            "u:%zz@h",
-            "ho st",
-        ] {
+        for bad in ["", "h:0", "h:70000", "h:x", "a,,b", "[::1", "[nonsense]:1", "u:%zz@h", "ho st"] {
             let error = parse(bad, 1).unwrap_err();
             assert!(!error.to_string().is_empty(), "{bad}");
         }

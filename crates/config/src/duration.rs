@@ -7,9 +7,7 @@ use std::time::Duration;
 use serde::de::{Deserializer, Error, Visitor};
 
 /// For `#[serde(with = "crate::duration")]`-style fields.
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Duration, D::Error> {
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_any(DurationVisitor)
 }
 
@@ -27,9 +25,7 @@ impl Visitor<'_> for DurationVisitor {
     }
 
     fn visit_i64<E: Error>(self, seconds: i64) -> Result<Duration, E> {
-        u64::try_from(seconds)
-            .map(Duration::from_secs)
-            .map_err(|_| E::custom("a length of time cannot be negative"))
+        u64::try_from(seconds).map(Duration::from_secs).map_err(|_| E::custom("a length of time cannot be negative"))
     }
 
     fn visit_f64<E: Error>(self, seconds: f64) -> Result<Duration, E> {
@@ -41,8 +37,7 @@ impl Visitor<'_> for DurationVisitor {
     }
 }
 
-const EXPECTED: &str =
-    r#"a length of time: seconds, or a text like "500ms", "30s", "5m", "24h", "7d""#;
+const EXPECTED: &str = r#"a length of time: seconds, or a text like "500ms", "30s", "5m", "24h", "7d""#;
 
 /// Reads one length of time; `None` when it is not one or does not fit.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
@@ -58,9 +53,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let number: u64 = rest[..digits].parse().ok()?;
         rest = &rest[digits..];
-        let unit_end = rest
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let unit_end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
         let part = match &rest[..unit_end] {
             "ms" => Duration::from_millis(number),
             "s" => Duration::from_secs(number),
@@ -78,21 +71,12 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
 /// The shortest way to write `value` in one unit, for messages.
 pub(crate) fn show(value: Duration) -> String {
     let millis = value.as_millis();
-    for (unit, size) in [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-    ] {
+    for (unit, size) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)] {
         if millis >= size && millis.is_multiple_of(size) && (unit != "d" || millis > size) {
             return format!("{}{unit}", millis / size);
         }
     }
-    if millis == 0 {
-        "0s".to_owned()
-    } else {
-        format!("{millis}ms")
-    }
+    if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") }
 }
 
 #[cfg(test)]
@@ -114,31 +98,16 @@ mod tests {
 
     #[test]
     fn what_is_not_a_length_of_time_is_refused() {
-        for bad in [
-            "",
-            "s",
-            "5 m",
-            "-5s",
-            "5x",
-            "1.5h",
-            "30sec",
-            "99999999999999999999s",
-            "18446744073709551615h",
-        ] {
+        for bad in ["", "s", "5 m", "-5s", "5x", "1.5h", "30sec", "99999999999999999999s", "18446744073709551615h"] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn messages_use_the_largest_whole_unit() {
-        for (text, shown) in [
-            ("90s", "90s"),
-            ("300", "5m"),
-            ("24h", "24h"),
-            ("48h", "2d"),
-            ("1500ms", "1500ms"),
-            ("0", "0s"),
-        ] {
+        for (text, shown) in
+            [("90s", "90s"), ("300", "5m"), ("24h", "24h"), ("48h", "2d"), ("1500ms", "1500ms"), ("0", "0s")]
+        {
             assert_eq!(show(parse(text).unwrap_or(Duration::MAX)), shown);
         }
     }

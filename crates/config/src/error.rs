@@ -57,13 +57,7 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(key: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: None,
-            reason: reason.into(),
-            set_by: None,
-            example: None,
-        }
+        Self { key: key.into(), value: None, reason: reason.into(), set_by: None, example: None }
     }
 }
 
@@ -89,8 +83,6 @@ struct ListOf<'a>(&'a [Problem]);
 impl fmt::Display for ListOf<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used")?;
-        self.0
-            .iter()
-            .try_for_each(|problem| write!(f, "\n  {problem}"))
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
     }
 }

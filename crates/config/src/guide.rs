@@ -20,19 +20,11 @@ pub(crate) fn taught() -> Vec<Taught> {
     let (mut table, mut explained, mut keys) = (String::new(), false, Vec::new());
     for line in DEFAULT_TOML.lines() {
         let bare = line.trim_start_matches("# ").trim();
-        if let Some(name) = bare
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(name) = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             // The prose above a table explains the keys that follow its head without a gap.
             table = name.to_owned();
         } else if let Some((key, value)) = assignment(bare) {
-            keys.push(Taught {
-                table: table.clone(),
-                key: key.to_owned(),
-                value: value.to_owned(),
-                explained,
-            });
+            keys.push(Taught { table: table.clone(), key: key.to_owned(), value: value.to_owned(), explained });
         } else if line.starts_with('#') {
             explained = true;
         } else if line.trim().is_empty() {
@@ -45,39 +37,24 @@ pub(crate) fn taught() -> Vec<Taught> {
 /// `key = value` with a bare key; prose that holds an equals sign is not one.
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(" = ")?;
-    let bare = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     bare.then_some((key, value))
 }
 
 /// How the key at `path` is written, in both ways: `lease = "15s" under [queue], or POSTRIDER__QUEUE__LEASE=15s`.
 pub(crate) fn example(path: &[String]) -> Option<String> {
     let (key, table) = path.split_last()?;
-    let lesson = taught()
-        .into_iter()
-        .find(|t| t.key == *key && same_table(&t.table, table))?;
+    let lesson = taught().into_iter().find(|t| t.key == *key && same_table(&t.table, table))?;
     let name = path.join("__").to_uppercase();
     let plain = lesson.value.trim_matches('"');
-    Some(format!(
-        "{key} = {} under [{}], or {}{name}={plain}",
-        lesson.value,
-        table.join("."),
-        crate::ENV_PREFIX
-    ))
+    Some(format!("{key} = {} under [{}], or {}{name}={plain}", lesson.value, table.join("."), crate::ENV_PREFIX))
 }
 
 /// Tables whose last part is a free name stand for each other: `mail.senders.alerts` teaches `mail.senders.invoices`.
 fn same_table(taught: &str, asked: &[String]) -> bool {
     let parts: Vec<&str> = taught.split('.').collect();
     let free = |i: usize| matches!(&parts[..i], ["queues"] | ["mail", "senders" | "dkim"]);
-    parts.len() == asked.len()
-        && parts
-            .iter()
-            .zip(asked)
-            .enumerate()
-            .all(|(i, (a, b))| a == b || free(i))
+    parts.len() == asked.len() && parts.iter().zip(asked).enumerate().all(|(i, (a, b))| a == b || free(i))
 }
 
 #[cfg(test)]
@@ -97,9 +74,7 @@ mod tests {
 
     /// The tables of a map share the text above the first of them.
     fn in_a_family(table: &str) -> bool {
-        ["queues.", "mail.senders.", "mail.dkim."]
-            .iter()
-            .any(|family| table.starts_with(family))
+        ["queues.", "mail.senders.", "mail.dkim."].iter().any(|family| table.starts_with(family))
     }
 
     #[test]
@@ -121,28 +96,16 @@ mod tests {
             "telemetry",
         ];
         for section in sections {
-            let name = format!(
-                "POSTRIDER__{}__NO_SUCH_KEY",
-                section.replace('.', "__").to_uppercase()
-            );
-            let Err(ConfigError::Keys(problems)) = Config::load(None, [(name, "1".to_owned())])
-            else {
+            let name = format!("POSTRIDER__{}__NO_SUCH_KEY", section.replace('.', "__").to_uppercase());
+            let Err(ConfigError::Keys(problems)) = Config::load(None, [(name, "1".to_owned())]) else {
                 panic!("{section} takes any key");
             };
-            let (_, known) = problems[0]
-                .reason
-                .split_once("there are: ")
-                .expect("the message lists the keys");
+            let (_, known) = problems[0].reason.split_once("there are: ").expect("the message lists the keys");
             for key in known.split(", ") {
                 let table: Vec<String> = section.split('.').map(str::to_owned).collect();
-                let is_section = taught()
-                    .iter()
-                    .any(|t| t.table.starts_with(&format!("{section}.{key}")));
+                let is_section = taught().iter().any(|t| t.table.starts_with(&format!("{section}.{key}")));
                 let path = [table.as_slice(), &[key.to_owned()]].concat();
-                assert!(
-                    is_section || example(&path).is_some(),
-                    "default.toml does not teach {section}.{key}"
-                );
+                assert!(is_section || example(&path).is_some(), "default.toml does not teach {section}.{key}");
             }
         }
     }
@@ -152,9 +115,6 @@ mod tests {
         let path = ["mail", "senders", "invoices", "class"].map(str::to_owned);
         let text = example(&path).expect("class is taught");
         assert!(text.contains("[mail.senders.invoices]"), "{text}");
-        assert!(
-            text.contains("POSTRIDER__MAIL__SENDERS__INVOICES__CLASS=transactional"),
-            "{text}"
-        );
+        assert!(text.contains("POSTRIDER__MAIL__SENDERS__INVOICES__CLASS=transactional"), "{text}");
     }
 }

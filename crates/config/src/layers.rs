@@ -42,69 +42,41 @@ pub(crate) fn load(
     file: Option<&Path>,
     env: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let defaults =
-        Toml::from_str(DEFAULT_TOML).expect("default.toml is compiled in and a test reads it");
-    let mut figment = Figment::new().merge(Layer {
-        name: "the defaults".to_owned(),
-        values: defaults,
-    });
+    let defaults = Toml::from_str(DEFAULT_TOML).expect("default.toml is compiled in and a test reads it");
+    let mut figment = Figment::new().merge(Layer { name: "the defaults".to_owned(), values: defaults });
     if let Overlay::Dev(data_dir) = overlay {
         for (path, value) in dev_values(data_dir) {
-            figment = figment.merge(Layer {
-                name: "postrider dev".to_owned(),
-                values: nested(&path, value),
-            });
+            figment = figment.merge(Layer { name: "postrider dev".to_owned(), values: nested(&path, value) });
         }
     }
     if let Some(path) = file {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::File {
-            path: path.to_owned(),
-            source,
-        })?;
-        let values = Toml::from_str(&text).map_err(|e| ConfigError::Syntax {
-            path: path.to_owned(),
-            message: e.to_string(),
-        })?;
-        figment = figment.merge(Layer {
-            name: format!("configuration file {}", path.display()),
-            values,
-        });
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+        let values =
+            Toml::from_str(&text).map_err(|e| ConfigError::Syntax { path: path.to_owned(), message: e.to_string() })?;
+        figment = figment.merge(Layer { name: format!("configuration file {}", path.display()), values });
     }
-    let mut env: Vec<_> = env
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(ENV_PREFIX))
-        .collect();
+    let mut env: Vec<_> = env.into_iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect();
     env.sort();
     for (name, value) in env {
-        let path: Vec<String> = name[ENV_PREFIX.len()..]
-            .split("__")
-            .map(str::to_lowercase)
-            .collect();
+        let path: Vec<String> = name[ENV_PREFIX.len()..].split("__").map(str::to_lowercase).collect();
         let layer = format!("environment variable {name}");
         if path.len() < 2 || path.iter().any(String::is_empty) {
-            let mut problem = Problem::new(
-                path.join("."),
-                "is not a key: write POSTRIDER__SECTION__KEY",
-            );
+            let mut problem = Problem::new(path.join("."), "is not a key: write POSTRIDER__SECTION__KEY");
             problem.set_by = Some(layer);
             return Err(ConfigError::Keys(vec![problem]));
         }
-        figment = figment.merge(Layer {
-            name: layer,
-            values: nested(&path, Value::from(value)),
-        });
+        figment = figment.merge(Layer { name: layer, values: nested(&path, Value::from(value)) });
     }
 
-    let config: Config = figment.extract_lossy().map_err(|error| {
-        ConfigError::Keys(error.into_iter().map(|e| from_serde(&figment, e)).collect())
-    })?;
+    let config: Config = figment
+        .extract_lossy()
+        .map_err(|error| ConfigError::Keys(error.into_iter().map(|e| from_serde(&figment, e)).collect()))?;
     let problems = config.problems();
     if problems.is_empty() {
         return Ok(config);
     }
-    Err(ConfigError::Keys(
-        problems.into_iter().map(|p| locate(&figment, p)).collect(),
-    ))
+    Err(ConfigError::Keys(problems.into_iter().map(|p| locate(&figment, p)).collect()))
 }
 
 /// What `postrider dev` sets; everything else keeps its default.
@@ -120,19 +92,14 @@ fn dev_values(data_dir: &Path) -> Vec<(Vec<String>, Value)> {
         text("mail.dkim.main.key_file", file("dkim.pem")),
         ("debug.kinds", Value::from(true)),
     ];
-    values
-        .into_iter()
-        .map(|(key, value)| (key.split('.').map(str::to_owned).collect(), value))
-        .collect()
+    values.into_iter().map(|(key, value)| (key.split('.').map(str::to_owned).collect(), value)).collect()
 }
 
 /// `["a", "b"]` and a value as `{a: {b: value}}`.
 fn nested(path: &[String], value: Value) -> Dict {
     let (last, parents) = path.split_last().expect("a key has at least one part");
     let innermost = Dict::from([(last.clone(), value)]);
-    parents.iter().rev().fold(innermost, |dict, part| {
-        Dict::from([(part.clone(), Value::from(dict))])
-    })
+    parents.iter().rev().fold(innermost, |dict, part| Dict::from([(part.clone(), Value::from(dict))]))
 }
 
 fn from_serde(figment: &Figment, error: FigmentError) -> Problem {
@@ -143,10 +110,7 @@ fn from_serde(figment: &Figment, error: FigmentError) -> Problem {
                 path.push(field);
             }
             let known = known.join(", ");
-            let mut problem = Problem::new(
-                path.join("."),
-                format!("there is no such key; here there are: {known}"),
-            );
+            let mut problem = Problem::new(path.join("."), format!("there is no such key; here there are: {known}"));
             problem.set_by = error.metadata.map(|m| m.name.into_owned());
             return problem;
         }
@@ -170,32 +134,22 @@ fn from_serde(figment: &Figment, error: FigmentError) -> Problem {
 /// Adds value, source and example to a problem that knows its key.
 fn locate(figment: &Figment, mut problem: Problem) -> Problem {
     let path: Vec<String> = problem.key.split('.').map(str::to_owned).collect();
-    problem.value = figment
-        .find_value(&problem.key)
-        .ok()
-        .and_then(|value| shown(&path, &value));
+    problem.value = figment.find_value(&problem.key).ok().and_then(|value| shown(&path, &value));
     if problem.set_by.is_none() {
-        problem.set_by = figment
-            .find_metadata(&problem.key)
-            .map(|m| m.name.to_string());
+        problem.set_by = figment.find_metadata(&problem.key).map(|m| m.name.to_string());
     }
     problem.example = guide::example(&path);
     problem
 }
 
 fn shown(path: &[String], value: &Value) -> Option<String> {
-    let secret = path
-        .last()
-        .is_some_and(|key| key.contains("password") || key.contains("secret"));
+    let secret = path.last().is_some_and(|key| key.contains("password") || key.contains("secret"));
     match value {
         _ if secret => Some("[secret]".to_owned()),
         Value::String(_, text) => Some(format!("{:?}", mask_urls(text))),
         Value::Char(_, c) => Some(format!("{c:?}")),
         Value::Bool(_, b) => Some(b.to_string()),
-        Value::Num(_, n) => n
-            .to_i128()
-            .map(|i| i.to_string())
-            .or_else(|| n.to_f64().map(|f| f.to_string())),
+        Value::Num(_, n) => n.to_i128().map(|i| i.to_string()).or_else(|| n.to_f64().map(|f| f.to_string())),
         Value::Empty(..) | Value::Dict(..) | Value::Array(..) => None,
     }
 }
@@ -207,9 +161,7 @@ fn in_words(expected: &str) -> String {
         "a boolean" => "true or false".to_owned(),
         "a string" => "a text".to_owned(),
         "socket address" => "an address and a port".to_owned(),
-        struct_name if struct_name.starts_with("struct ") => {
-            "a section with keys of its own".to_owned()
-        }
+        struct_name if struct_name.starts_with("struct ") => "a section with keys of its own".to_owned(),
         other => other.to_owned(),
     }
 }

@@ -98,10 +98,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`], always permanent: start-up must stop and print it (exit code 2).
-    pub fn load(
-        file: Option<&Path>,
-        env: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, ConfigError> {
+    pub fn load(file: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         layers::load(layers::Overlay::None, file, env)
     }
 
@@ -135,11 +132,7 @@ impl Config {
     /// [`ConfigError::Keys`] with every problem found, not only the first.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let problems = self.problems();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ConfigError::Keys(problems))
-        }
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError::Keys(problems)) }
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -116,65 +116,26 @@ impl Default for RedisTuning {
 
 impl Queue {
     pub(crate) fn validate(&self, check: &mut Check) {
-        let (second, hour, day) = (
-            Duration::from_secs(1),
-            Duration::from_hours(1),
-            Duration::from_hours(24),
-        );
+        let (second, hour, day) = (Duration::from_secs(1), Duration::from_hours(1), Duration::from_hours(24));
         check.name("prefix", &self.prefix);
         check.time("lease", self.lease, second..=hour);
-        check.time(
-            "heartbeat",
-            self.heartbeat,
-            Duration::from_millis(100)..=hour / 3,
-        );
-        let third = format!(
-            "must be at most a third of queue.lease ({})",
-            duration::show(self.lease)
-        );
+        check.time("heartbeat", self.heartbeat, Duration::from_millis(100)..=hour / 3);
+        let third = format!("must be at most a third of queue.lease ({})", duration::show(self.lease));
         check.that(self.heartbeat * 3 <= self.lease, "heartbeat", third);
-        check.time(
-            "unknown_grace",
-            self.unknown_grace,
-            Duration::ZERO..=day * 7,
-        );
+        check.time("unknown_grace", self.unknown_grace, Duration::ZERO..=day * 7);
 
         let keep = &self.retention;
-        check.number(
-            "retention.completed_count",
-            keep.completed_count,
-            0..=10_000_000,
-        );
-        check.time(
-            "retention.completed_age",
-            keep.completed_age,
-            Duration::ZERO..=day * 366,
-        );
+        check.number("retention.completed_count", keep.completed_count, 0..=10_000_000);
+        check.time("retention.completed_age", keep.completed_age, Duration::ZERO..=day * 366);
         check.number("retention.dead_count", keep.dead_count, 0..=10_000_000);
-        check.time(
-            "retention.dead_age",
-            keep.dead_age,
-            Duration::ZERO..=day * 366,
-        );
+        check.time("retention.dead_age", keep.dead_age, Duration::ZERO..=day * 366);
 
         let redis = &self.redis;
         let millisecond = Duration::from_millis(1);
         check.number("redis.min_replica_acks", redis.min_replica_acks, 0..=100);
-        check.time(
-            "redis.ack_timeout",
-            redis.ack_timeout,
-            millisecond..=second * 60,
-        );
-        check.time(
-            "redis.connect_timeout",
-            redis.connect_timeout,
-            millisecond..=second * 60,
-        );
-        check.time(
-            "redis.response_timeout",
-            redis.response_timeout,
-            millisecond..=second * 60,
-        );
+        check.time("redis.ack_timeout", redis.ack_timeout, millisecond..=second * 60);
+        check.time("redis.connect_timeout", redis.connect_timeout, millisecond..=second * 60);
+        check.time("redis.response_timeout", redis.response_timeout, millisecond..=second * 60);
         let longer = "must be longer than queue.redis.ack_timeout, or every slow WAIT looks like a lost connection";
         check.that(
             redis.min_replica_acks == 0 || redis.response_timeout > redis.ack_timeout,

@@ -37,9 +37,7 @@ impl FromStr for SqliteTarget {
             return Ok(Self::Memory);
         }
         if path.is_empty() || path.contains(['?', '\0']) {
-            return Err(UrlError::new(
-                "needs a file path after `sqlite:`, without ?parameters",
-            ));
+            return Err(UrlError::new("needs a file path after `sqlite:`, without ?parameters"));
         }
         Ok(Self::File(PathBuf::from(path)))
     }
@@ -62,9 +60,7 @@ impl FromStr for QueueUrl {
             return target.parse().map(Self::Sqlite);
         }
         match text.split_once("://") {
-            Some((scheme, _)) if redis_url::is_redis_scheme(scheme) => {
-                text.parse().map(Self::Redis)
-            }
+            Some((scheme, _)) if redis_url::is_redis_scheme(scheme) => text.parse().map(Self::Redis),
             _ => Err(UrlError::new(
                 "must begin with sqlite:, redis://, rediss://, redis+sentinel://, rediss+sentinel://, redis+cluster:// \
                  or rediss+cluster://",
@@ -84,9 +80,7 @@ impl fmt::Display for QueueUrl {
 
 impl<'de> Deserialize<'de> for QueueUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -97,18 +91,9 @@ mod tests {
     #[test]
     fn sqlite_is_a_file_or_memory() {
         let parse = |text: &str| text.parse::<QueueUrl>();
-        assert_eq!(
-            parse("sqlite::memory:"),
-            Ok(QueueUrl::Sqlite(SqliteTarget::Memory))
-        );
-        assert_eq!(
-            parse("sqlite:a/b.db"),
-            Ok(QueueUrl::Sqlite(SqliteTarget::File("a/b.db".into())))
-        );
-        assert_eq!(
-            parse("sqlite:///var/q.db"),
-            Ok(QueueUrl::Sqlite(SqliteTarget::File("/var/q.db".into())))
-        );
+        assert_eq!(parse("sqlite::memory:"), Ok(QueueUrl::Sqlite(SqliteTarget::Memory)));
+        assert_eq!(parse("sqlite:a/b.db"), Ok(QueueUrl::Sqlite(SqliteTarget::File("a/b.db".into()))));
+        assert_eq!(parse("sqlite:///var/q.db"), Ok(QueueUrl::Sqlite(SqliteTarget::File("/var/q.db".into()))));
         assert!(parse("sqlite:").is_err());
     }
 

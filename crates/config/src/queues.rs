@@ -27,15 +27,7 @@ fn one() -> u32 {
 pub(crate) fn default_queues() -> BTreeMap<String, QueueShare> {
     [("bookings", 5), ("emails", 5), ("default", 2), ("debug", 1)]
         .into_iter()
-        .map(|(name, weight)| {
-            (
-                name.to_owned(),
-                QueueShare {
-                    weight,
-                    concurrency: None,
-                },
-            )
-        })
+        .map(|(name, weight)| (name.to_owned(), QueueShare { weight, concurrency: None }))
         .collect()
 }
 

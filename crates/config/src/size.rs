@@ -35,9 +35,7 @@ impl Visitor<'_> for SizeVisitor {
 
 fn parse(text: &str) -> Option<usize> {
     let text = text.trim();
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: usize = text[..digits].parse().ok()?;
     let unit = match text[digits..].trim() {
         "" | "B" => 1,

@@ -43,11 +43,7 @@ impl Default for Store {
 impl Store {
     pub(crate) fn validate(&self, check: &mut Check) {
         check.number("max_connections", self.max_connections, 1..=1000);
-        check.time(
-            "acquire_timeout",
-            self.acquire_timeout,
-            Duration::from_millis(100)..=Duration::from_secs(60),
-        );
+        check.time("acquire_timeout", self.acquire_timeout, Duration::from_millis(100)..=Duration::from_secs(60));
     }
 }
 
@@ -78,10 +74,7 @@ impl FromStr for StoreUrl {
         if let Some(target) = text.strip_prefix("sqlite:") {
             return target.parse().map(Self::Sqlite);
         }
-        let Some(rest) = text
-            .strip_prefix("postgres://")
-            .or_else(|| text.strip_prefix("postgresql://"))
-        else {
+        let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) else {
             return Err(UrlError::new("must begin with sqlite: or postgres://"));
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -90,9 +83,7 @@ impl FromStr for StoreUrl {
             authority::parse(authority, 5432)?;
         }
         if path.split('?').next().is_none_or(str::is_empty) {
-            return Err(UrlError::new(
-                "lacks the database's name: postgres://user@host/NAME",
-            ));
+            return Err(UrlError::new("lacks the database's name: postgres://user@host/NAME"));
         }
         Ok(Self::Postgres(Secret::from(text.to_owned())))
     }
@@ -109,9 +100,7 @@ impl fmt::Display for StoreUrl {
 
 impl<'de> Deserialize<'de> for StoreUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -121,25 +110,14 @@ mod tests {
 
     #[test]
     fn postgres_urls_keep_their_text_and_hide_their_password() {
-        let url: StoreUrl = "postgres://u:p@db.example:5433/postrider?sslmode=require"
-            .parse()
-            .unwrap();
-        assert_eq!(
-            url.to_string(),
-            "postgres://[secret]@db.example:5433/postrider?sslmode=require"
-        );
+        let url: StoreUrl = "postgres://u:p@db.example:5433/postrider?sslmode=require".parse().unwrap();
+        assert_eq!(url.to_string(), "postgres://[secret]@db.example:5433/postrider?sslmode=require");
         assert!(!format!("{url:?}").contains("p@"));
     }
 
     #[test]
     fn a_url_without_database_or_of_another_kind_is_refused() {
-        for bad in [
-            "postgres://h",
-            "postgres://h/",
-            "postgres://h:x/db",
-            "mysql://h/db",
-            "",
-        ] {
+        for bad in ["postgres://h", "postgres://h/", "postgres://h:x/db", "mysql://h/db", ""] {
             assert!(bad.parse::<StoreUrl>().is_err(), "{bad}");
         }
     }

@@ -29,25 +29,24 @@ pub enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self {
-            level: "info".to_owned(),
-            format: LogFormat::Auto,
-        }
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
     }
 }
 
 impl Telemetry {
     pub(crate) fn validate(&self, check: &mut Check) {
         let level = |word: &str| {
-            ["off", "error", "warn", "info", "debug", "trace"]
-                .iter()
-                .any(|l| l.eq_ignore_ascii_case(word))
+            ["off", "error", "warn", "info", "debug", "trace"].iter().any(|l| l.eq_ignore_ascii_case(word))
         };
         let directive = |part: &str| match part.rsplit_once('=') {
             Some((target, l)) => !target.is_empty() && level(l),
             None => level(part),
         };
         let fits = self.level.split(',').all(|part| directive(part.trim()));
-        check.that(fits, "level", "must be off, error, warn, info, debug or trace, alone or as target=level, separated by commas");
+        check.that(
+            fits,
+            "level",
+            "must be off, error, warn, info, debug or trace, alone or as target=level, separated by commas",
+        );
     }
 }

@@ -6,10 +6,7 @@ use std::time::Duration;
 use config::{Config, LogFormat, MailClass, QueueUrl, RedisTopology, SqliteTarget, StoreUrl};
 
 fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// A file of its own in the build's scratch folder.
@@ -37,9 +34,9 @@ fn the_commented_out_keys_work_once_they_are_let_in() {
         .map(|line| match line.strip_prefix("# ") {
             Some(rest) if rest.starts_with("[mail.dkim") => rest,
             Some(rest)
-                if rest.split_once(" = ").is_some_and(|(k, _)| {
-                    k.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-                }) =>
+                if rest
+                    .split_once(" = ")
+                    .is_some_and(|(k, _)| k.chars().all(|c| c.is_ascii_lowercase() || c == '_')) =>
             {
                 rest
             }
@@ -49,14 +46,8 @@ fn the_commented_out_keys_work_once_they_are_let_in() {
         .collect();
     let text = text.replace("# key = value", "#");
     let config = Config::load(Some(&file("everything.toml", &text)), []).unwrap();
-    assert_eq!(
-        config.api.public_url.as_deref(),
-        Some("https://jobs.example.com")
-    );
-    assert_eq!(
-        config.mail.transport.as_ref().unwrap().to_string(),
-        "smtp+starttls://[secret]@relay.example.com:587"
-    );
+    assert_eq!(config.api.public_url.as_deref(), Some("https://jobs.example.com"));
+    assert_eq!(config.mail.transport.as_ref().unwrap().to_string(), "smtp+starttls://[secret]@relay.example.com:587");
     assert_eq!(config.queues["bookings"].concurrency, Some(16));
     let sender = config.mail.profile("bookings").unwrap();
     assert_eq!(sender.reply_to.as_deref(), Some("support@example.com"));
@@ -74,10 +65,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
         env(&[
             ("POSTRIDER__QUEUE__PREFIX", "from-env"),
             ("POSTRIDER__QUEUE__URL", "redis://u:p@redis.example/4"),
-            (
-                "POSTRIDER__STORE__URL",
-                "postgres://u:p@db.example/postrider",
-            ),
+            ("POSTRIDER__STORE__URL", "postgres://u:p@db.example/postrider"),
             ("POSTRIDER__API__LISTEN", "0.0.0.0:8181"),
             ("PATH", "/bin"),
             ("POSTRIDER_OTHER", "1"),
@@ -86,18 +74,12 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     .unwrap();
     assert_eq!(config.queue.lease, Duration::from_secs(30));
     assert_eq!(config.queue.prefix, "from-env");
-    assert_eq!(
-        config.queue.url.to_string(),
-        "redis://[secret]@redis.example:6379/4"
-    );
+    assert_eq!(config.queue.url.to_string(), "redis://[secret]@redis.example:6379/4");
     assert!(matches!(config.store.url, StoreUrl::Postgres(_)));
     assert_eq!(config.api.listen.port(), 8181);
     assert_eq!(config.queues["reports"].weight, 1);
     assert_eq!(config.queues["bookings"].weight, 5);
-    assert_eq!(
-        config.mail.senders["reports"].class,
-        MailClass::Transactional
-    );
+    assert_eq!(config.mail.senders["reports"].class, MailClass::Transactional);
 }
 
 #[test]
@@ -131,48 +113,26 @@ fn the_environment_sets_every_kind_of_value() {
     assert_eq!(config.api.body_limit, 2 << 20);
     assert_eq!(config.telemetry.format, LogFormat::Json);
     assert_eq!(config.worker.metrics_listen.unwrap().port(), 9999);
-    assert_eq!(
-        config
-            .mail
-            .profile("alerts")
-            .unwrap()
-            .dkim
-            .unwrap()
-            .selector,
-        "20261123"
-    );
+    assert_eq!(config.mail.profile("alerts").unwrap().dkim.unwrap().selector, "20261123");
 }
 
 #[test]
 fn a_sentinel_url_comes_through_with_its_parts() {
     let url = "rediss+sentinel://app:s%40crt@s1:1,s2:2/main/3";
     let config = Config::load(None, env(&[("POSTRIDER__QUEUE__URL", url)])).unwrap();
-    let QueueUrl::Redis(redis) = config.queue.url else {
-        panic!("not Redis")
-    };
+    let QueueUrl::Redis(redis) = config.queue.url else { panic!("not Redis") };
     assert!(redis.tls);
     assert_eq!(redis.user.as_deref(), Some("app"));
-    assert_eq!(
-        redis.password.as_ref().map(config::Secret::expose),
-        Some("s@crt")
-    );
-    let RedisTopology::Sentinel { hosts, master, db } = redis.topology else {
-        panic!("not Sentinel")
-    };
+    assert_eq!(redis.password.as_ref().map(config::Secret::expose), Some("s@crt"));
+    let RedisTopology::Sentinel { hosts, master, db } = redis.topology else { panic!("not Sentinel") };
     assert_eq!((hosts.len(), master.as_str(), db), (2, "main", 3));
 }
 
 #[test]
 fn dev_keeps_everything_under_its_folder_and_can_send() {
     let mut config = Config::dev(Path::new("/tmp/some data"));
-    assert_eq!(
-        config.queue.url,
-        QueueUrl::Sqlite(SqliteTarget::File("/tmp/some data/queue.db".into()))
-    );
-    assert_eq!(
-        config.store.url,
-        StoreUrl::Sqlite(SqliteTarget::File("/tmp/some data/store.db".into()))
-    );
+    assert_eq!(config.queue.url, QueueUrl::Sqlite(SqliteTarget::File("/tmp/some data/queue.db".into())));
+    assert_eq!(config.store.url, StoreUrl::Sqlite(SqliteTarget::File("/tmp/some data/store.db".into())));
     assert!(config.debug.kinds);
     assert!(config.api.listen.ip().is_loopback());
     assert_eq!(config.mail.transport, None);
@@ -187,12 +147,7 @@ fn dev_keeps_everything_under_its_folder_and_can_send() {
 
 #[test]
 fn dev_takes_file_and_environment_too() {
-    let config = Config::load_dev(
-        Path::new("d"),
-        None,
-        env(&[("POSTRIDER__TELEMETRY__LEVEL", "debug")]),
-    )
-    .unwrap();
+    let config = Config::load_dev(Path::new("d"), None, env(&[("POSTRIDER__TELEMETRY__LEVEL", "debug")])).unwrap();
     assert_eq!(config.telemetry.level, "debug");
     assert!(config.debug.kinds);
 }

@@ -5,9 +5,7 @@ use std::path::Path;
 use config::{Config, ConfigError};
 
 fn refused(name: &str, value: &str) -> String {
-    Config::load(None, [(name.to_owned(), value.to_owned())])
-        .expect_err("it must be refused")
-        .to_string()
+    Config::load(None, [(name.to_owned(), value.to_owned())]).expect_err("it must be refused").to_string()
 }
 
 fn refused_file(name: &str, text: &str) -> String {
@@ -31,28 +29,16 @@ fn an_unknown_key_in_the_environment_is_named_with_its_variable_and_its_neighbou
 
 #[test]
 fn an_unknown_section_and_an_unknown_key_in_a_map_are_named() {
-    assert!(
-        refused("POSTRIDER__QUEU__URL", "x")
-            .contains("queu: there is no such key; here there are: api, queue,")
-    );
-    assert!(
-        refused("POSTRIDER__QUEUES__EMAILS__WAIT", "1")
-            .contains("queues.emails.wait: there is no such key")
-    );
-    assert!(
-        refused("POSTRIDER__QUEUE", "x")
-            .contains("queue: is not a key: write POSTRIDER__SECTION__KEY")
-    );
+    assert!(refused("POSTRIDER__QUEU__URL", "x").contains("queu: there is no such key; here there are: api, queue,"));
+    assert!(refused("POSTRIDER__QUEUES__EMAILS__WAIT", "1").contains("queues.emails.wait: there is no such key"));
+    assert!(refused("POSTRIDER__QUEUE", "x").contains("queue: is not a key: write POSTRIDER__SECTION__KEY"));
     assert!(refused("POSTRIDER__QUEUE__", "x").contains("is not a key"));
 }
 
 #[test]
 fn an_unknown_key_in_a_file_is_named_with_the_file() {
     assert_eq!(
-        refused_file("unknown.toml", "[queue.redis]\nack_time = 3\n")
-            .lines()
-            .nth(2)
-            .unwrap_or_default(),
+        refused_file("unknown.toml", "[queue.redis]\nack_time = 3\n").lines().nth(2).unwrap_or_default(),
         "    set by: configuration file unknown.toml"
     );
 }
@@ -66,22 +52,10 @@ fn a_wrong_type_is_named_with_value_and_example() {
          set by: environment variable POSTRIDER__WORKER__CONCURRENCY\n    \
          example: concurrency = 64 under [worker], or POSTRIDER__WORKER__CONCURRENCY=64"
     );
-    assert!(
-        refused("POSTRIDER__DEBUG__KINDS", "perhaps")
-            .contains("debug.kinds = \"perhaps\": must be true or false")
-    );
-    assert!(
-        refused("POSTRIDER__WORKER__LOOPS", "-1")
-            .contains("worker.loops = \"-1\": must be a whole number")
-    );
-    assert!(
-        refused_file("type.toml", "queue = 3\n")
-            .contains("queue = 3: must be a section with keys of its own")
-    );
-    assert!(
-        refused_file("type2.toml", "[queue.prefix]\nx = 1\n")
-            .contains("queue.prefix: is a section, not a value")
-    );
+    assert!(refused("POSTRIDER__DEBUG__KINDS", "perhaps").contains("debug.kinds = \"perhaps\": must be true or false"));
+    assert!(refused("POSTRIDER__WORKER__LOOPS", "-1").contains("worker.loops = \"-1\": must be a whole number"));
+    assert!(refused_file("type.toml", "queue = 3\n").contains("queue = 3: must be a section with keys of its own"));
+    assert!(refused_file("type2.toml", "[queue.prefix]\nx = 1\n").contains("queue.prefix: is a section, not a value"));
 }
 
 #[test]
@@ -103,78 +77,48 @@ fn a_value_out_of_range_is_named_with_its_range() {
 #[test]
 fn a_bad_length_of_time_says_how_one_is_written() {
     let text = refused("POSTRIDER__QUEUE__HEARTBEAT", "5 seconds");
-    assert!(text.contains(r#"queue.heartbeat = "5 seconds": must be a length of time: seconds, or a text like "500ms""#), "{text}");
     assert!(
-        refused("POSTRIDER__API__BODY_LIMIT", "1MB")
-            .contains(r#"must be a size: bytes, or a text like "64KiB""#)
+        text.contains(r#"queue.heartbeat = "5 seconds": must be a length of time: seconds, or a text like "500ms""#),
+        "{text}"
     );
+    assert!(refused("POSTRIDER__API__BODY_LIMIT", "1MB").contains(r#"must be a size: bytes, or a text like "64KiB""#));
 }
 
 #[test]
 fn a_bad_url_is_named_and_its_password_is_not() {
     let text = refused("POSTRIDER__QUEUE__URL", "redis://user:hunter2@host:99999/0");
-    assert!(
-        text.contains(
-            r#"queue.url = "redis://[secret]@host:99999/0": has a port that is not a number"#
-        ),
-        "{text}"
-    );
-    assert!(
-        text.contains("set by: environment variable POSTRIDER__QUEUE__URL"),
-        "{text}"
-    );
+    assert!(text.contains(r#"queue.url = "redis://[secret]@host:99999/0": has a port that is not a number"#), "{text}");
+    assert!(text.contains("set by: environment variable POSTRIDER__QUEUE__URL"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
-    assert!(
-        refused("POSTRIDER__STORE__URL", "mysql://h/db")
-            .contains("must begin with sqlite: or postgres://")
-    );
-    assert!(
-        refused("POSTRIDER__MAIL__TRANSPORT", "relay.example").contains("must begin with smtp://")
-    );
+    assert!(refused("POSTRIDER__STORE__URL", "mysql://h/db").contains("must begin with sqlite: or postgres://"));
+    assert!(refused("POSTRIDER__MAIL__TRANSPORT", "relay.example").contains("must begin with smtp://"));
     assert!(refused("POSTRIDER__API__LISTEN", "localhost").contains("api.listen = \"localhost\""));
 }
 
 #[test]
 fn values_that_contradict_each_other_are_named() {
+    assert!(refused("POSTRIDER__QUEUE__HEARTBEAT", "10s").contains("must be at most a third of queue.lease (15s)"));
     assert!(
-        refused("POSTRIDER__QUEUE__HEARTBEAT", "10s")
-            .contains("must be at most a third of queue.lease (15s)")
+        refused("POSTRIDER__WORKER__SHUTDOWN_HARD", "10s").contains("must not be less than worker.shutdown_soft (20s)")
     );
-    assert!(
-        refused("POSTRIDER__WORKER__SHUTDOWN_HARD", "10s")
-            .contains("must not be less than worker.shutdown_soft (20s)")
-    );
-    assert!(
-        refused("POSTRIDER__API__METRICS_LISTEN", "127.0.0.1:8080")
-            .contains("must differ from api.listen")
-    );
-    assert!(
-        refused("POSTRIDER__MAIL__DKIM__MAIN__SELECTOR", "s1")
-            .contains("mail.dkim.main.key_file: must be set")
-    );
+    assert!(refused("POSTRIDER__API__METRICS_LISTEN", "127.0.0.1:8080").contains("must differ from api.listen"));
+    assert!(refused("POSTRIDER__MAIL__DKIM__MAIN__SELECTOR", "s1").contains("mail.dkim.main.key_file: must be set"));
 }
 
 #[test]
 fn a_bad_sender_is_named_and_a_line_break_never_reaches_a_header() {
-    let text = refused(
-        "POSTRIDER__MAIL__SENDERS__HELLO__NAME",
-        "Hello\r\nBcc: everyone@example.com",
-    );
+    let text = refused("POSTRIDER__MAIL__SENDERS__HELLO__NAME", "Hello\r\nBcc: everyone@example.com");
     assert!(text.contains("mail.senders.hello.name"), "{text}");
     assert!(
-        refused(
-            "POSTRIDER__MAIL__SENDERS__HELLO__ADDRESS",
-            "Hello <hello@example.com>"
-        )
-        .contains("must be a bare address")
+        refused("POSTRIDER__MAIL__SENDERS__HELLO__ADDRESS", "Hello <hello@example.com>")
+            .contains("must be a bare address")
     );
     assert!(
         refused("POSTRIDER__MAIL__SENDERS__HELLO__CLASS", "spam")
             .contains("must be one of transactional, alert, security")
     );
     assert!(
-        refused("POSTRIDER__MAIL__DOMAIN", "localhost")
-            .contains("mail.domain = \"localhost\": must be a domain name")
+        refused("POSTRIDER__MAIL__DOMAIN", "localhost").contains("mail.domain = \"localhost\": must be a domain name")
     );
 }
 
@@ -185,34 +129,17 @@ fn all_mistakes_are_shown_at_once() {
         ("POSTRIDER__WORKER__LOOPS", "65"),
         ("POSTRIDER__TELEMETRY__LEVEL", "loud"),
     ];
-    let error = Config::load(None, vars.map(|(n, v)| (n.to_owned(), v.to_owned())))
-        .expect_err("it must be refused");
+    let error = Config::load(None, vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).expect_err("it must be refused");
     let keys: Vec<_> = error.problems().iter().map(|p| p.key.as_str()).collect();
-    assert_eq!(
-        keys,
-        [
-            "queue.lease",
-            "queue.heartbeat",
-            "worker.loops",
-            "telemetry.level"
-        ]
-    );
+    assert_eq!(keys, ["queue.lease", "queue.heartbeat", "worker.loops", "telemetry.level"]);
 }
 
 #[test]
 fn a_missing_or_broken_file_is_named() {
-    let missing =
-        Config::load(Some(Path::new("/nowhere/p.toml")), []).expect_err("it must be refused");
+    let missing = Config::load(Some(Path::new("/nowhere/p.toml")), []).expect_err("it must be refused");
     assert!(matches!(missing, ConfigError::File { .. }));
-    assert!(
-        missing
-            .to_string()
-            .starts_with("configuration file /nowhere/p.toml: ")
-    );
+    assert!(missing.to_string().starts_with("configuration file /nowhere/p.toml: "));
     let broken = refused_file("broken.toml", "[queue\n");
-    assert!(
-        broken.starts_with("configuration file broken.toml is not valid TOML: "),
-        "{broken}"
-    );
+    assert!(broken.starts_with("configuration file broken.toml is not valid TOML: "), "{broken}");
     assert!(broken.contains("line 1"), "{broken}");
 }

@@ -1,9 +1,9 @@
 //! The relational store: what must survive the loss of a queue. Bookings, the mail ledger, API keys.
 //!
 //! 1. One [`Store`] over SQLite (one process, a file) or Postgres (as many machines as wanted). The same SQL text serves
-//!    both; where a statement must differ, it branches in sight ([`db`]).
+//!    both; where a statement must differ, it branches in sight (`db`).
 //! 2. What a person would miss is written here first and enqueued afterwards. What was written and never enqueued is found
-//!    again by the sweep ([`intents`]).
+//!    again by the sweep (`intents`).
 //! 3. Functions take `now`: the store never asks the machine for the time. Times are kept to the millisecond.
 //! 4. Every error says whether trying again later can help: [`StoreError::is_transient`].
 

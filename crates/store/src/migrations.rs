@@ -106,7 +106,9 @@ impl Store {
     async fn done_migrations(&self) -> Result<Vec<Done>, StoreError> {
         let mut session = self.read().await?;
         let table = match self.db() {
-            Db::Postgres(_) => "SELECT 1 FROM pg_tables WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()",
+            Db::Postgres(_) => {
+                "SELECT 1 FROM pg_tables WHERE tablename = '_sqlx_migrations' AND schemaname = current_schema()"
+            }
             Db::Sqlite(_) => "SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations'",
         };
         if session.sql(table).optional::<Exists>().await?.is_none() {

@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_back_what_it_wrote() {
-        let cursor = Cursor { created_at: Timestamp::from_millisecond(1_796_000_000_123).unwrap(), id: Uuid::from_u128(7) };
+        let cursor =
+            Cursor { created_at: Timestamp::from_millisecond(1_796_000_000_123).unwrap(), id: Uuid::from_u128(7) };
         assert_eq!(Cursor::parse(&cursor.text()).unwrap(), cursor);
     }
 

@@ -36,16 +36,7 @@ pub enum LogError {
 
 /// Dependencies that at `debug` write what we would not: statements, names that are looked up, frames. They stay at
 /// `info` unless the filter names them.
-const QUIET: [&str; 8] = [
-    "h2",
-    "hickory_net",
-    "hickory_proto",
-    "hickory_resolver",
-    "hyper",
-    "redis",
-    "rustls",
-    "sqlx",
-];
+const QUIET: [&str; 8] = ["h2", "hickory_net", "hickory_proto", "hickory_resolver", "hyper", "redis", "rustls", "sqlx"];
 
 /// Sets the process up to log. `filter` is a level or directives by target: `info`, `info,queue=debug`.
 ///
@@ -59,18 +50,11 @@ pub fn init(filter: &str, format: Format) -> Result<(), LogError> {
         Format::Pretty => true,
         Format::Json => false,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let done = if pretty {
         builder.with_ansi(terminal).with_target(false).try_init()
     } else {
-        builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(true)
-            .try_init()
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(true).try_init()
     };
     done.map_err(|_| LogError::AlreadySet)
 }
@@ -78,15 +62,9 @@ pub fn init(filter: &str, format: Format) -> Result<(), LogError> {
 fn parse_filter(text: &str) -> Result<EnvFilter, LogError> {
     let named = |target: &&str| !text.split(',').any(|part| part.trim().starts_with(target));
     let quiet: Vec<_> = QUIET.iter().copied().filter(named).collect();
-    let broken = |source| LogError::Filter {
-        filter: text.to_owned(),
-        source,
-    };
+    let broken = |source| LogError::Filter { filter: text.to_owned(), source };
     let filter = EnvFilter::builder().parse(text).map_err(broken)?;
-    if filter
-        .max_level_hint()
-        .is_none_or(|level| level <= LevelFilter::INFO)
-    {
+    if filter.max_level_hint().is_none_or(|level| level <= LevelFilter::INFO) {
         return Ok(filter);
     }
     quiet.into_iter().try_fold(filter, |filter, target| {
@@ -102,10 +80,7 @@ mod tests {
     #[test]
     fn at_debug_the_dependencies_stay_quiet_unless_they_are_named() {
         let shown = parse_filter("debug,sqlx=trace").unwrap().to_string();
-        assert!(
-            shown.contains("sqlx=trace") && !shown.contains("sqlx=info"),
-            "{shown}"
-        );
+        assert!(shown.contains("sqlx=trace") && !shown.contains("sqlx=info"), "{shown}");
         assert!(shown.contains("hyper=info"), "{shown}");
         assert_eq!(parse_filter("info").unwrap().to_string(), "info");
     }

@@ -15,12 +15,7 @@ impl fmt::Display for Address<'_> {
                 // Of a one-letter local part nothing is left to show.
                 let mut letters = local.chars();
                 match (letters.next(), letters.next()) {
-                    (Some(first), Some(_)) => write!(
-                        f,
-                        "{}***@{}",
-                        Line(first.encode_utf8(&mut [0; 4])),
-                        Line(domain)
-                    ),
+                    (Some(first), Some(_)) => write!(f, "{}***@{}", Line(first.encode_utf8(&mut [0; 4])), Line(domain)),
                     _ => write!(f, "***@{}", Line(domain)),
                 }
             }
@@ -47,11 +42,7 @@ impl Text<'_> {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = self
-            .0
-            .char_indices()
-            .nth(Self::LIMIT)
-            .map_or(self.0.len(), |(i, _)| i);
+        let end = self.0.char_indices().nth(Self::LIMIT).map_or(self.0.len(), |(i, _)| i);
         // A word is cut before it is judged, so that a cut address is still seen as one as long as its `@` is there.
         for piece in self.0[..end].split_inclusive(divides) {
             let word = piece.trim_end_matches(divides);
@@ -63,11 +54,7 @@ impl fmt::Display for Text<'_> {
             }
             write!(f, "{}", Line(tail))?;
         }
-        if end < self.0.len() {
-            f.write_char('…')
-        } else {
-            Ok(())
-        }
+        if end < self.0.len() { f.write_char('…') } else { Ok(()) }
     }
 }
 
@@ -79,12 +66,7 @@ impl fmt::Debug for Text<'_> {
 
 /// What ends an address in running text.
 fn divides(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(
-            c,
-            '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | ':' | '"' | '\''
-        )
+    c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | ':' | '"' | '\'')
 }
 
 /// A text with its control characters escaped, so that it cannot forge a second log line.
@@ -92,13 +74,11 @@ struct Line<'a>(&'a str);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| {
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())
-            } else {
-                f.write_char(c)
-            }
-        })
+        self.0.chars().try_for_each(
+            |c| {
+                if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+            },
+        )
     }
 }
 
@@ -124,10 +104,7 @@ mod tests {
 
     #[test]
     fn an_address_keeps_its_first_letter_and_its_domain() {
-        assert_eq!(
-            Address("maria.lópez@example.com").to_string(),
-            "m***@example.com"
-        );
+        assert_eq!(Address("maria.lópez@example.com").to_string(), "m***@example.com");
         assert_eq!(Address("é@example.com").to_string(), "***@example.com");
         assert_eq!(Address("nothing").to_string(), "***");
         assert_eq!(Address("a\nb@c\r\nd").to_string(), "a***@c\\r\\nd");
@@ -151,9 +128,6 @@ mod tests {
 
     #[test]
     fn hidden_is_hidden() {
-        assert_eq!(
-            format!("{:?} {}", Hidden("x"), Hidden(7)),
-            "[hidden] [hidden]"
-        );
+        assert_eq!(format!("{:?} {}", Hidden("x"), Hidden(7)), "[hidden] [hidden]");
     }
 }

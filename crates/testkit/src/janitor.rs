@@ -51,8 +51,7 @@ fn janitor() -> &'static Janitor {
         let _ = std::fs::remove_dir_all(&scratch);
         std::fs::create_dir_all(&scratch).expect("the temporary folder is writable");
         // Postgres refuses to run as root and runs as another user then: it must be able to reach its folder.
-        std::fs::set_permissions(&scratch, std::fs::Permissions::from_mode(0o755))
-            .expect("the folder is ours");
+        std::fs::set_permissions(&scratch, std::fs::Permissions::from_mode(0o755)).expect("the folder is ours");
         let mut process = Command::new("sh")
             .args(["-c", SCRIPT, "postrider-test-janitor"])
             .arg(&scratch)
@@ -63,19 +62,12 @@ fn janitor() -> &'static Janitor {
             .spawn()
             .expect("there is a shell");
         let pipe = Mutex::new(process.stdin.take().expect("it was asked for"));
-        Janitor {
-            pipe,
-            scratch,
-            _process: process,
-        }
+        Janitor { pipe, scratch, _process: process }
     })
 }
 
 fn tell(line: &str) {
-    let mut pipe = janitor()
-        .pipe
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut pipe = janitor().pipe.lock().unwrap_or_else(PoisonError::into_inner);
     // Without a janitor there is nobody to tell: tests still run, only their rests stay behind.
     let _ = pipe.write_all(line.as_bytes());
 }

@@ -19,8 +19,7 @@ static NEXT: AtomicU16 = AtomicU16::new(0);
 #[must_use]
 pub fn free_port() -> u16 {
     // Processes that run at the same time begin at different places.
-    let start = u16::try_from(std::process::id().wrapping_mul(7919) % u32::from(COUNT))
-        .expect("below COUNT");
+    let start = u16::try_from(std::process::id().wrapping_mul(7919) % u32::from(COUNT)).expect("below COUNT");
     (0..COUNT)
         .map(|_| FIRST + (start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed) % COUNT)) % COUNT)
         .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())

@@ -40,31 +40,15 @@ impl Database {
     pub async fn create() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let server_url = server().await.url.clone();
-        let name = format!(
-            "test_{}_{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let mut admin = PgConnection::connect(&server_url)
-            .await
-            .expect("the Postgres server answers");
+        let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut admin = PgConnection::connect(&server_url).await.expect("the Postgres server answers");
         // A process that was killed may have left one of the same name.
-        for statement in [
-            format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
-            format!("CREATE DATABASE {name}"),
-        ] {
-            sqlx::query(AssertSqlSafe(statement))
-                .execute(&mut admin)
-                .await
-                .expect("we may create databases");
+        for statement in [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")] {
+            sqlx::query(AssertSqlSafe(statement)).execute(&mut admin).await.expect("we may create databases");
         }
         admin.close().await.expect("the connection ends in order");
         let url = with_database(&server_url, &name);
-        Self {
-            url,
-            server_url,
-            name,
-        }
+        Self { url, server_url, name }
     }
 
     /// `postgres://…/its name`
@@ -78,9 +62,7 @@ impl Database {
     /// # Panics
     /// When the server does not answer.
     pub async fn kill_connections(&self) -> i64 {
-        let mut admin = PgConnection::connect(&self.server_url)
-            .await
-            .expect("the Postgres server answers");
+        let mut admin = PgConnection::connect(&self.server_url).await.expect("the Postgres server answers");
         let killed = sqlx::query_scalar(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
         )
@@ -99,17 +81,11 @@ impl Drop for Database {
         // The test's own runtime cannot be waited on in here. A database that stays behind is no failure: its server is
         // thrown away.
         let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .ok()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
             runtime.block_on(async {
                 let mut admin = PgConnection::connect(&url).await.ok()?;
                 let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                sqlx::query(AssertSqlSafe(statement))
-                    .execute(&mut admin)
-                    .await
-                    .ok()
+                sqlx::query(AssertSqlSafe(statement)).execute(&mut admin).await.ok()
             })
         });
         let _ = dropping.join();
@@ -118,13 +94,9 @@ impl Drop for Database {
 
 /// `url` with its database replaced, parameters kept.
 fn with_database(url: &str, name: &str) -> String {
-    let (base, parameters) = url
-        .split_once('?')
-        .map_or((url, None), |(base, rest)| (base, Some(rest)));
+    let (base, parameters) = url.split_once('?').map_or((url, None), |(base, rest)| (base, Some(rest)));
     let authority = base.find("://").map_or(0, |i| i + 3);
-    let end = base[authority..]
-        .find('/')
-        .map_or(base.len(), |i| authority + i);
+    let end = base[authority..].find('/').map_or(base.len(), |i| authority + i);
     let parameters = parameters.map(|p| format!("?{p}")).unwrap_or_default();
     format!("{}/{name}{parameters}", &base[..end])
 }
@@ -134,10 +106,7 @@ async fn server() -> &'static Server {
     SERVER
         .get_or_init(|| async {
             match std::env::var(POSTGRES_URL_VAR) {
-                Ok(url) if !url.is_empty() => Server {
-                    url,
-                    _process: None,
-                },
+                Ok(url) if !url.is_empty() => Server { url, _process: None },
                 _ => start().await,
             }
         })
@@ -153,14 +122,7 @@ async fn start() -> Server {
     }
     let data = dir.join("data");
     let mut initdb = ProcessBuilder::new("initdb", bin.join("initdb"))
-        .args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C",
-            "--no-sync",
-            "-D",
-        ])
+        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
         .args([&data])
         .dir(&dir)
         .user(user)
@@ -174,20 +136,8 @@ async fn start() -> Server {
             .args(["-D"])
             .args([&data])
             .args(["-p", &port.to_string()])
-            .args([
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "unix_socket_directories=",
-            ])
-            .args([
-                "-c",
-                "fsync=off",
-                "-c",
-                "synchronous_commit=off",
-                "-c",
-                "full_page_writes=off",
-            ])
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="])
+            .args(["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"])
             .args(["-c", "max_connections=300", "-c", "shared_buffers=64MB"])
             .dir(&dir)
             .user(user)
@@ -202,38 +152,23 @@ async fn start() -> Server {
         })
         .await;
         if running {
-            return Server {
-                url,
-                _process: Some(process),
-            };
+            return Server { url, _process: Some(process) };
         }
         let log = process.log();
-        assert!(
-            log.contains("Address already in use"),
-            "postgres does not start:\n{log}"
-        );
+        assert!(log.contains("Address already in use"), "postgres does not start:\n{log}");
     }
     panic!("ten ports in a row were taken by others");
 }
 
 /// The folder of `initdb` and `postgres`: the newest that Debian's packages put aside, else the one in PATH.
 fn find_bin() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions
         .filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok())
         .max()
-        .map(|version| {
-            Path::new("/usr/lib/postgresql")
-                .join(version.to_string())
-                .join("bin")
-        });
-    let in_path = || {
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-            .find(|dir| dir.join("initdb").exists())
-    };
+        .map(|version| Path::new("/usr/lib/postgresql").join(version.to_string()).join("bin"));
+    let in_path =
+        || std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).find(|dir| dir.join("initdb").exists());
     newest
         .filter(|bin| bin.join("initdb").exists())
         .or_else(in_path)
@@ -243,22 +178,13 @@ fn find_bin() -> PathBuf {
 /// Whom to run as: `None` unless this is root.
 fn postgres_user() -> Option<(u32, u32)> {
     let id = |args: &[&str]| {
-        let output = Command::new("id")
-            .args(args)
-            .output()
-            .ok()
-            .filter(|output| output.status.success())?;
-        String::from_utf8_lossy(&output.stdout)
-            .trim()
-            .parse::<u32>()
-            .ok()
+        let output = Command::new("id").args(args).output().ok().filter(|output| output.status.success())?;
+        String::from_utf8_lossy(&output.stdout).trim().parse::<u32>().ok()
     };
     if id(&["-u"]) != Some(0) {
         return None;
     }
-    ["postgres", "nobody"]
-        .iter()
-        .find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
+    ["postgres", "nobody"].iter().find_map(|user| Some((id(&["-u", user])?, id(&["-g", user])?)))
 }
 
 #[cfg(test)]
@@ -267,14 +193,8 @@ mod tests {
 
     #[test]
     fn the_database_of_a_url_is_replaced_and_its_parameters_stay() {
-        assert_eq!(
-            with_database("postgres://u:p@h:1/postgres", "x"),
-            "postgres://u:p@h:1/x"
-        );
+        assert_eq!(with_database("postgres://u:p@h:1/postgres", "x"), "postgres://u:p@h:1/x");
         assert_eq!(with_database("postgres://u@h:1", "x"), "postgres://u@h:1/x");
-        assert_eq!(
-            with_database("postgres://h/a?sslmode=disable", "x"),
-            "postgres://h/x?sslmode=disable"
-        );
+        assert_eq!(with_database("postgres://h/a?sslmode=disable", "x"), "postgres://h/x?sslmode=disable");
     }
 }

@@ -80,16 +80,14 @@ impl ProcessBuilder {
     /// Adds arguments.
     #[must_use]
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
     /// Sets a variable. `POSTRIDER__…` of the surrounding environment never reach the process.
     #[must_use]
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env
-            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -124,11 +122,7 @@ impl ProcessBuilder {
         let out = File::create(&log).expect("the scratch folder is writable");
         let err = out.try_clone().expect("a file can be opened twice");
         let mut command = Command::new(&self.program);
-        command
-            .args(&self.args)
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err);
+        command.args(&self.args).stdin(Stdio::null()).stdout(out).stderr(err);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("POSTRIDER__") {
                 command.env_remove(name);
@@ -143,20 +137,11 @@ impl ProcessBuilder {
         }
         // A group of its own: Ctrl-C on the tests is answered by the janitor.
         command.process_group(0);
-        let child = command.spawn().unwrap_or_else(|e| {
-            panic!(
-                "{} ({}) does not start: {e}",
-                self.name,
-                self.program.display()
-            )
-        });
+        let child = command
+            .spawn()
+            .unwrap_or_else(|e| panic!("{} ({}) does not start: {e}", self.name, self.program.display()));
         janitor::watch(child.id(), self.end_signal.name());
-        Process {
-            name: self.name,
-            child,
-            log,
-            ended: None,
-        }
+        Process { name: self.name, child, log, ended: None }
     }
 }
 
@@ -170,9 +155,7 @@ impl Process {
     /// Everything it wrote so far to standard output and standard error.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read(&self.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// The file that [`Process::log`] reads.
@@ -202,10 +185,7 @@ impl Process {
         if self.is_running() {
             // Our own child that was not waited for: the number cannot belong to another process.
             let kill = format!("kill -{} {}", signal.name(), self.child.id());
-            Command::new("sh")
-                .args(["-c", &kill])
-                .status()
-                .expect("there is a shell");
+            Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
         }
     }
 
@@ -241,11 +221,7 @@ impl Process {
         let what = format!("{} answers 200 to GET {path} on port {port}", self.name);
         wait_until(&what, timeout, async || {
             if let Some(status) = self.ended() {
-                panic!(
-                    "{} ended with {status} before it was ready:\n{}",
-                    self.name,
-                    self.log()
-                );
+                panic!("{} ended with {status} before it was ready:\n{}", self.name, self.log());
             }
             http_status(port, path).await == Some(200)
         })
@@ -264,15 +240,8 @@ impl Drop for Process {
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<_> = log.lines().rev().take(40).collect();
-            eprintln!(
-                "--- the last lines of {} (pid {}):",
-                self.name,
-                self.child.id()
-            );
-            lines
-                .into_iter()
-                .rev()
-                .for_each(|line| eprintln!("    {line}"));
+            eprintln!("--- the last lines of {} (pid {}):", self.name, self.child.id());
+            lines.into_iter().rev().for_each(|line| eprintln!("    {line}"));
         }
     }
 }
@@ -281,20 +250,13 @@ impl Drop for Process {
 async fn http_status(port: u16, path: &str) -> Option<u16> {
     let exchange = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut head = [0; 12];
         stream.read_exact(&mut head).await.ok()?;
-        std::str::from_utf8(&head)
-            .ok()?
-            .strip_prefix("HTTP/1.1 ")?
-            .parse()
-            .ok()
+        std::str::from_utf8(&head).ok()?.strip_prefix("HTTP/1.1 ")?.parse().ok()
     };
-    tokio::time::timeout(Duration::from_secs(5), exchange)
-        .await
-        .ok()?
+    tokio::time::timeout(Duration::from_secs(5), exchange).await.ok()?
 }
 
 #[cfg(test)]
@@ -308,10 +270,8 @@ mod tests {
 
     #[tokio::test]
     async fn its_output_is_captured_and_its_end_is_seen() {
-        let mut process = ProcessBuilder::new("echo", "sh")
-            .args(["-c", "echo out; echo $A >&2; exit 3"])
-            .env("A", "err")
-            .spawn();
+        let mut process =
+            ProcessBuilder::new("echo", "sh").args(["-c", "echo out; echo $A >&2; exit 3"]).env("A", "err").spawn();
         assert_eq!(process.wait(SOON).await.code(), Some(3));
         assert_eq!(process.log(), "out\nerr\n");
     }
@@ -319,10 +279,7 @@ mod tests {
     #[tokio::test]
     async fn a_stopped_process_stands_still_until_it_is_continued() {
         let mut process = ProcessBuilder::new("counter", "sh")
-            .args([
-                "-c",
-                "trap 'exit 0' TERM; while :; do echo x; sleep 0.01; done",
-            ])
+            .args(["-c", "trap 'exit 0' TERM; while :; do echo x; sleep 0.01; done"])
             .spawn();
         wait_until("it writes", SOON, async || !process.log().is_empty()).await;
         process.signal(Signal::Stop);
@@ -334,9 +291,8 @@ mod tests {
 
     #[tokio::test]
     async fn kill_leaves_no_choice() {
-        let mut process = ProcessBuilder::new("stubborn", "sh")
-            .args(["-c", "trap '' TERM; sleep 1000 & wait"])
-            .spawn();
+        let mut process =
+            ProcessBuilder::new("stubborn", "sh").args(["-c", "trap '' TERM; while :; do sleep 0.05; done"]).spawn();
         process.kill().await;
         assert!(!process.is_running());
     }

@@ -12,11 +12,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// # Panics
 /// With `what`, when it does not hold within `timeout`.
 #[track_caller]
-pub fn wait_until(
-    what: &str,
-    timeout: Duration,
-    mut condition: impl AsyncFnMut() -> bool,
-) -> impl Future<Output = ()> {
+pub fn wait_until(what: &str, timeout: Duration, mut condition: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     wait_for(what, timeout, async move || condition().await.then_some(()))
 }
 
@@ -39,10 +35,7 @@ pub fn wait_for<T>(
             if let Some(value) = attempt().await {
                 return value;
             }
-            assert!(
-                Instant::now() < deadline,
-                "after {timeout:?} still not: {what} (asked at {caller})"
-            );
+            assert!(Instant::now() < deadline, "after {timeout:?} still not: {what} (asked at {caller})");
             sleep(INTERVAL).await;
         }
     }

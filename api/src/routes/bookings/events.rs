@@ -24,6 +24,7 @@ use crate::auth::{BookingsWrite, Caller};
 use crate::body::{Text, parse};
 use crate::enqueue::{Accepted, enqueue_one};
 use crate::error::{ApiError, Problem};
+use crate::object::Object;
 use crate::query::Path;
 use crate::state::State;
 use crate::trace_context::TraceParent;
@@ -36,7 +37,8 @@ pub struct EventBody {
     #[schema(example = "confirmed")]
     event: String,
     /// The booking as it is now.
-    booking: BookingBody,
+    #[schema(value_type = BookingBody)]
+    booking: Object<BookingBody>,
 }
 
 /// Report what happened to a booking
@@ -69,10 +71,10 @@ pub async fn create(
     let body: EventBody = parse(&text)?;
     let now = state.clock.now();
     // What the event becomes, under an id that is yet to be given.
-    let (event, mut job) = job_of(&body.event, &booking_id, body.booking.version(), now)?;
+    let (event, mut job) = job_of(&body.event, &booking_id, body.booking.0.version(), now)?;
     job.trace_parent = trace;
     let under = |id: Uuid| Enqueue::from(Envelope { id: JobId::from_uuid(id), ..job.clone() });
-    let (version, snapshot) = body.booking.check().map_err(ApiError::invalid_fields)?;
+    let (version, snapshot) = body.booking.0.check().map_err(ApiError::invalid_fields)?;
     let new = NewBookingEvent {
         content_hash: content_hash(event, &snapshot),
         job_id: state.new_id(&job.queue).uuid(),

@@ -14,6 +14,7 @@ use store::{CancelledBy, Party, Price, Snapshot};
 use utoipa::ToSchema;
 
 use super::text::{Checks, is_id};
+use crate::object::Object;
 
 /// The largest version: what every JSON reader holds exactly, 2⁵³−1 (RFC 8259 §6).
 const LARGEST_VERSION: i64 = (1 << 53) - 1;
@@ -48,11 +49,14 @@ pub struct BookingBody {
     url: Option<String>,
     /// What it costs.
     #[serde(default)]
-    price: Option<PriceBody>,
+    #[schema(value_type = Option<PriceBody>)]
+    price: Option<Object<PriceBody>>,
     /// Who learns.
-    student: PartyBody,
+    #[schema(value_type = PartyBody)]
+    student: Object<PartyBody>,
     /// Who teaches.
-    instructor: PartyBody,
+    #[schema(value_type = PartyBody)]
+    instructor: Object<PartyBody>,
     /// Why, in the words of whoever changed it.
     #[serde(default)]
     #[schema(max_length = 1000)]
@@ -132,12 +136,12 @@ impl BookingBody {
         checks.line_if("location", self.location.as_deref(), 500);
         checks.url_if("url", self.url.as_deref());
         checks.text_if("reason", self.reason.as_deref(), 1_000);
-        if let Some(price) = &self.price {
+        if let Some(Object(price)) = &self.price {
             checks.price("price", &price.amount, &price.currency);
         }
         let reminders = self.reminders.map(|given| reminders(given, &mut checks));
-        let student = self.student.check("student", &mut checks);
-        let instructor = self.instructor.check("instructor", &mut checks);
+        let student = self.student.0.check("student", &mut checks);
+        let instructor = self.instructor.0.check("instructor", &mut checks);
         let (Some(student), Some(instructor), []) = (student, instructor, checks.found()) else {
             return Err(checks.into_found());
         };
@@ -147,7 +151,7 @@ impl BookingBody {
             duration_minutes: self.duration_minutes,
             location: self.location,
             url: self.url,
-            price: self.price.map(|price| Price { amount: price.amount, currency: price.currency }),
+            price: self.price.map(|Object(price)| Price { amount: price.amount, currency: price.currency }),
             student,
             instructor,
             reason: self.reason,

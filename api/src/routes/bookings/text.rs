@@ -128,7 +128,9 @@ mod tests {
 
     #[test]
     fn amounts_are_decimal_text() {
-        for (amount, fits) in [("45.00", true), ("0", true), ("1.", false), (".5", false), ("-1", false), ("1e3", false)] {
+        for (amount, fits) in
+            [("45.00", true), ("0", true), ("1.", false), (".5", false), ("-1", false), ("1e3", false)]
+        {
             let mut checks = Checks::under("b");
             checks.price("price", amount, "EUR");
             assert_eq!(checks.found().is_empty(), fits, "{amount}");

@@ -17,6 +17,7 @@ use crate::auth::{Caller, JobsWrite};
 use crate::body::{BatchText, parse};
 use crate::enqueue::{Accepted, enqueue};
 use crate::error::{ApiError, Problem};
+use crate::object::Object;
 use crate::state::State;
 use crate::trace_context::TraceParent;
 
@@ -30,7 +31,8 @@ pub struct NewJobs<'a> {
     /// 1 to 1,000 jobs.
     #[serde(borrow)]
     #[schema(max_items = 1000, min_items = 1)]
-    jobs: Vec<NewJob<'a>>,
+    #[schema(value_type = Vec<NewJob>)]
+    jobs: Vec<Object<NewJob<'a>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,10 +81,10 @@ pub async fn create_many(
     let internal = caller.may(Scope::JobsInternal);
     let now = state.clock.now();
     let accept = |job: NewJob<'_>| job.accept(&state, internal, trace.as_deref(), now).map(Enqueue::from);
-    let read: Vec<Result<Enqueue, ApiError>> = match serde_json::from_str::<NewJobs<'_>>(&text) {
-        Ok(all) => {
+    let read: Vec<Result<Enqueue, ApiError>> = match serde_json::from_str::<Object<NewJobs<'_>>>(&text) {
+        Ok(Object(all)) => {
             check_count(all.jobs.len())?;
-            all.jobs.into_iter().map(accept).collect()
+            all.jobs.into_iter().map(|Object(job)| accept(job)).collect()
         }
         Err(_) => {
             let items: Items<'_> = parse(&text)?;

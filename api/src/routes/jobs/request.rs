@@ -139,7 +139,8 @@ impl NewJob<'_> {
         if timeout < Duration::from_millis(1) {
             wrong.push(FieldError::new("timeout", "at least 1ms is expected"));
         }
-        let unique_for = self.unique_for.map_or(Duration::ZERO, |d| at_most(d, LONGEST_UNIQUE, "unique_for", &mut wrong));
+        let unique_for =
+            self.unique_for.map_or(Duration::ZERO, |d| at_most(d, LONGEST_UNIQUE, "unique_for", &mut wrong));
         if self.unique_for.is_some() && self.unique_key.is_none() {
             wrong.push(FieldError::new("unique_for", "only together with unique_key"));
         }
@@ -201,7 +202,10 @@ fn tags(given: Vec<Cow<'_, str>>, wrong: &mut Vec<FieldError>) -> Vec<String> {
     let mut seen = HashSet::new();
     for (i, tag) in given.iter().enumerate() {
         if tag.is_empty() || tag.len() > longest || tag.chars().any(char::is_control) {
-            wrong.push(FieldError::new(format!("tags[{i}]"), format!("1 to {longest} bytes of visible text are expected")));
+            wrong.push(FieldError::new(
+                format!("tags[{i}]"),
+                format!("1 to {longest} bytes of visible text are expected"),
+            ));
         } else if !seen.insert(tag) {
             wrong.push(FieldError::new(format!("tags[{i}]"), "given twice"));
         }

@@ -149,7 +149,6 @@ impl From<JobRecord> for JobView {
 
 /// A result is JSON text; what is not (it was cut) is shown as a string.
 fn as_json(text: String) -> Box<RawValue> {
-    RawValue::from_string(text.clone()).unwrap_or_else(|_| {
-        serde_json::value::to_raw_value(&text).expect("a string can be written as JSON")
-    })
+    RawValue::from_string(text.clone())
+        .unwrap_or_else(|_| serde_json::value::to_raw_value(&text).expect("a string can be written as JSON"))
 }

@@ -1,12 +1,168 @@
-//! `postrider bench`: measures through the production path.
+//! `postrider bench`: measures through the production path: the same broker, consumer, apalis loops, layers and API that
+//! run in production, with leases, expiry, cancel, listing and retention as configured by default.
 
+mod api;
+mod clean;
+mod http;
+mod figures;
+mod queue;
+mod stamp;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use ::queue::redis::RedisBroker;
+use ::queue::{Broker, Settings};
+use anyhow::Context as _;
+use job::{IdSource, QueueName, SystemClock};
+use store::{Store, StoreConfig};
+use tokio::time::Duration;
+
+use super::Usage;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Figures of two runs are only comparable on the same machine at the same hour: run both sides \
+of a comparison together. docs/PERFORMANCE.md holds ours, and how the peers were run.")]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Enqueue, drain and pick-up latency of no-op jobs.
+    Queue(QueueArgs),
+    /// Enqueueing over HTTP: single requests and batches of 1,000.
+    Api(ApiArgs),
+}
+
+/// Where the queue lies.
+#[derive(Debug, Clone, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Backend {
+    /// A Redis. Keys are made under a prefix of their own and removed at the end.
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// A new SQLite file; it is refused if it exists, and removed at the end.
+    #[arg(long, value_name = "FILE")]
+    sqlite: Option<PathBuf>,
+}
+
+/// How much to measure.
+#[derive(Debug, clap::Args)]
+struct QueueArgs {
+    #[command(flatten)]
+    backend: Backend,
+    /// How many jobs are enqueued and drained.
+    #[arg(long, default_value_t = 300_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    jobs: u64,
+    /// How many jobs run at a time in the worker.
+    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    concurrency: u64,
+    /// How many jobs the latency is taken from, at 100 a second on the idle system.
+    #[arg(long, default_value_t = 500)]
+    latency_jobs: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How much to measure.
+#[derive(Debug, clap::Args)]
+struct ApiArgs {
+    #[command(flatten)]
+    backend: Backend,
+    /// How many single requests.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    requests: u64,
+    /// How many batches of 1,000 jobs.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    batches: u64,
+    /// How many connections the single requests come over.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    connections: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Measures.
-pub async fn run(_: Args) -> anyhow::Result<ExitCode> {
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let json = match args.what {
+        What::Queue(args) => {
+            let bench = Bench::open(&args.backend).await?;
+            let figures = queue::run(&bench, args.jobs, args.concurrency, args.latency_jobs).await;
+            bench.clean().await?;
+            figures?.show(args.json)
+        }
+        What::Api(args) => {
+            let bench = Bench::open(&args.backend).await?;
+            let figures = api::run(&bench, args.requests, args.batches, args.connections).await;
+            bench.clean().await?;
+            figures?.show(args.json)
+        }
+    };
+    println!("{json}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// A queue and a store of their own, for one measurement.
+struct Bench {
+    broker: Arc<dyn Broker>,
+    redis: Option<RedisBroker>,
+    file: Option<PathBuf>,
+    prefix: String,
+    store: Store,
+    ids: Arc<IdSource>,
+    queue: QueueName,
+}
+
+impl Bench {
+    async fn open(backend: &Backend) -> anyhow::Result<Self> {
+        let prefix = format!("postrider-bench-{:08x}", rand::random::<u32>());
+        let queue = QueueName::new("bench")?;
+        let settings = Settings { queues: vec![queue.clone()], ..Settings::default() };
+        let (mut redis, mut file) = (None, None);
+        let broker: Arc<dyn Broker> = match (&backend.redis, &backend.sqlite) {
+            (Some(url), _) => {
+                let broker = RedisBroker::connect(url, &prefix, settings).await.context("--redis")?;
+                redis = Some(broker.clone());
+                Arc::new(broker)
+            }
+            (None, Some(path)) => {
+                if path.exists() {
+                    return Err(Usage(format!("--sqlite {}: there is such a file; name a new one", path.display())).into());
+                }
+                file = Some(path.clone());
+                Arc::new(::queue::sqlite::SqliteBroker::open(&path.display().to_string(), settings).await?)
+            }
+            (None, None) => return Err(Usage("--redis URL or --sqlite FILE".to_owned()).into()),
+        };
+        let url = "sqlite::memory:".to_owned();
+        let store = Store::open(&StoreConfig { url, max_connections: 2, acquire_timeout: Duration::from_secs(5) }).await?;
+        store.migrate().await?;
+        let ids = Arc::new(IdSource::new(Arc::new(SystemClock)));
+        Ok(Self { broker, redis, file, prefix, store, ids, queue })
+    }
+
+    async fn clean(&self) -> anyhow::Result<()> {
+        if let Some(redis) = &self.redis {
+            clean::keys(redis, &self.prefix).await?;
+        }
+        if let Some(file) = &self.file {
+            for end in ["", "-wal", "-shm"] {
+                let mut name = file.clone().into_os_string();
+                name.push(end);
+                let _ = std::fs::remove_file(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// What runs where, for the head of the figures.
+    fn backend(&self) -> &'static str {
+        if self.redis.is_some() { "redis" } else { "sqlite" }
+    }
 }

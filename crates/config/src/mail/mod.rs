@@ -118,45 +118,30 @@ impl Mail {
 
     /// Every sender that can be resolved, by name.
     pub fn profiles(&self) -> impl Iterator<Item = Profile> + '_ {
-        self.senders
-            .iter()
-            .filter_map(|(name, sender)| sender.resolve(name, self))
+        self.senders.iter().filter_map(|(name, sender)| sender.resolve(name, self))
     }
 
     /// The EHLO name for mail of `domain`.
     #[must_use]
     pub fn helo_name(&self, domain: &str) -> String {
-        self.helo
-            .clone()
-            .unwrap_or_else(|| format!("mail.{}", self.domain.as_deref().unwrap_or(domain)))
+        self.helo.clone().unwrap_or_else(|| format!("mail.{}", self.domain.as_deref().unwrap_or(domain)))
     }
 
     /// The MAIL FROM domain for mail whose From is at `domain`.
     #[must_use]
     pub fn bounce_domain<'a>(&'a self, domain: &'a str) -> &'a str {
-        self.bounce_domain
-            .as_deref()
-            .or(self.domain.as_deref())
-            .unwrap_or(domain)
+        self.bounce_domain.as_deref().or(self.domain.as_deref()).unwrap_or(domain)
     }
 
     pub(crate) fn validate(&self, check: &mut Check) {
-        for (key, value) in [
-            ("domain", &self.domain),
-            ("bounce_domain", &self.bounce_domain),
-            ("helo", &self.helo),
-        ] {
+        for (key, value) in [("domain", &self.domain), ("bounce_domain", &self.bounce_domain), ("helo", &self.helo)] {
             if let Some(value) = value {
                 check.domain(key, value);
             }
         }
         check.number("max_connections", self.max_connections, 1..=1000);
         check.number("max_messages", self.max_messages, 1..=100_000);
-        check.time(
-            "idle_timeout",
-            self.idle_timeout,
-            Duration::from_secs(1)..=Duration::from_mins(5),
-        );
+        check.time("idle_timeout", self.idle_timeout, Duration::from_secs(1)..=Duration::from_mins(5));
         let t = &self.timeouts;
         let phases = [
             ("timeouts.connect", t.connect, 5),
@@ -167,11 +152,7 @@ impl Mail {
             ("timeouts.dot", t.dot, 10),
         ];
         for (key, value, minutes) in phases {
-            check.time(
-                key,
-                value,
-                Duration::from_millis(100)..=Duration::from_mins(minutes),
-            );
+            check.time(key, value, Duration::from_millis(100)..=Duration::from_mins(minutes));
         }
         for (name, sender) in &self.senders {
             sender.validate(name, check);
@@ -187,11 +168,7 @@ impl Mail {
                 ),
             }
             let label = check::is_domain(&format!("{}.x", dkim.selector));
-            check.that(
-                label,
-                &format!("dkim.{name}.selector"),
-                "must be a DNS label, like s1 (RFC 6376 §3.1)",
-            );
+            check.that(label, &format!("dkim.{name}.selector"), "must be a DNS label, like s1 (RFC 6376 §3.1)");
             let named = !dkim.key_file.as_os_str().is_empty();
             check.that(named, &format!("dkim.{name}.key_file"), "must name a file");
         }

@@ -38,13 +38,7 @@ impl Relay {
     /// The catcher of `postrider dev`, and the fakes of tests: plain SMTP at 127.0.0.1.
     #[must_use]
     pub fn loopback(port: u16) -> Self {
-        Self {
-            tls: RelayTls::None,
-            host: "127.0.0.1".to_owned(),
-            port,
-            user: None,
-            password: None,
-        }
+        Self { tls: RelayTls::None, host: "127.0.0.1".to_owned(), port, user: None, password: None }
     }
 }
 
@@ -57,16 +51,12 @@ impl FromStr for Relay {
             Some(("smtps", rest)) => (RelayTls::Implicit, 465, rest),
             Some(("smtp+starttls", rest)) => (RelayTls::StartTls, 587, rest),
             _ => {
-                return Err(UrlError::new(
-                    "must begin with smtp://, smtps:// or smtp+starttls://",
-                ));
+                return Err(UrlError::new("must begin with smtp://, smtps:// or smtp+starttls://"));
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#']) {
-            return Err(UrlError::new(
-                "has something after the host: only user, password, host and port are read",
-            ));
+            return Err(UrlError::new("has something after the host: only user, password, host and port are read"));
         }
         let mut parsed = authority::parse(rest, port)?;
         if parsed.hosts.len() > 1 {
@@ -76,18 +66,10 @@ impl FromStr for Relay {
             return Err(UrlError::new("needs user and password together"));
         }
         if parsed.password.is_some() && tls == RelayTls::None {
-            return Err(UrlError::new(
-                "would send a password in clear: use smtps:// or smtp+starttls://",
-            ));
+            return Err(UrlError::new("would send a password in clear: use smtps:// or smtp+starttls://"));
         }
         let host = parsed.hosts.remove(0);
-        Ok(Self {
-            tls,
-            host: host.host,
-            port: host.port,
-            user: parsed.user,
-            password: parsed.password,
-        })
+        Ok(Self { tls, host: host.host, port: host.port, user: parsed.user, password: parsed.password })
     }
 }
 
@@ -99,19 +81,14 @@ impl fmt::Display for Relay {
             RelayTls::StartTls => "smtp+starttls",
         };
         let user = if self.user.is_some() { "[secret]@" } else { "" };
-        let host = authority::HostPort {
-            host: self.host.clone(),
-            port: self.port,
-        };
+        let host = authority::HostPort { host: self.host.clone(), port: self.port };
         write!(f, "{scheme}://{user}{host}")
     }
 }
 
 impl<'de> Deserialize<'de> for Relay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 
@@ -120,21 +97,14 @@ mod tests {
     use super::Relay;
 
     fn shown(text: &str) -> String {
-        text.parse::<Relay>()
-            .map_or_else(|e| format!("error: {e}"), |relay| relay.to_string())
+        text.parse::<Relay>().map_or_else(|e| format!("error: {e}"), |relay| relay.to_string())
     }
 
     #[test]
     fn each_scheme_has_its_port() {
         assert_eq!(shown("smtp://127.0.0.1"), "smtp://127.0.0.1:25");
-        assert_eq!(
-            shown("smtps://u:p@mx.example/"),
-            "smtps://[secret]@mx.example:465"
-        );
-        assert_eq!(
-            shown("smtp+starttls://mx.example:2525"),
-            "smtp+starttls://mx.example:2525"
-        );
+        assert_eq!(shown("smtps://u:p@mx.example/"), "smtps://[secret]@mx.example:465");
+        assert_eq!(shown("smtp+starttls://mx.example:2525"), "smtp+starttls://mx.example:2525");
     }
 
     #[test]

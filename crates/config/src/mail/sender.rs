@@ -82,14 +82,8 @@ impl Sender {
         let dkim = mail.dkim.values().find_map(|key| {
             let signs_for = key.domain.as_deref().or(mail.domain.as_deref())?;
             let fits = signs_for.eq_ignore_ascii_case(domain)
-                && self
-                    .selector
-                    .as_ref()
-                    .is_none_or(|wanted| *wanted == key.selector);
-            fits.then(|| Dkim {
-                domain: Some(signs_for.to_owned()),
-                ..key.clone()
-            })
+                && self.selector.as_ref().is_none_or(|wanted| *wanted == key.selector);
+            fits.then(|| Dkim { domain: Some(signs_for.to_owned()), ..key.clone() })
         });
         Some(Profile {
             name: name.to_owned(),
@@ -106,23 +100,11 @@ impl Sender {
         let key = |key: &str| format!("senders.{name}.{key}");
         check.name(&format!("senders.{name}"), name);
         let address = check::is_address(&self.address) || check::is_local_part(&self.address);
-        check.that(
-            address,
-            &key("address"),
-            "must be a bare address, or its part before the @",
-        );
+        check.that(address, &key("address"), "must be a bare address, or its part before the @");
         let one_line = self.name.len() <= 200 && !self.name.chars().any(char::is_control);
-        check.that(
-            one_line,
-            &key("name"),
-            "must be one line of at most 200 bytes",
-        );
+        check.that(one_line, &key("name"), "must be one line of at most 200 bytes");
         if let Some(reply_to) = &self.reply_to {
-            check.that(
-                check::is_address(reply_to),
-                &key("reply_to"),
-                "must be a bare address",
-            );
+            check.that(check::is_address(reply_to), &key("reply_to"), "must be a bare address");
         }
     }
 }
@@ -137,13 +119,7 @@ pub(super) fn default_senders() -> BTreeMap<String, Sender> {
     ]
     .into_iter()
     .map(|(local, name, class)| {
-        let sender = Sender {
-            address: local.to_owned(),
-            name: name.to_owned(),
-            reply_to: None,
-            selector: None,
-            class,
-        };
+        let sender = Sender { address: local.to_owned(), name: name.to_owned(), reply_to: None, selector: None, class };
         (local.to_owned(), sender)
     })
     .collect()
@@ -159,11 +135,7 @@ mod tests {
             selector: selector.to_owned(),
             key_file: "k.pem".into(),
         };
-        let dkim = [
-            ("a", key(None, "s1")),
-            ("b", key(None, "s2")),
-            ("c", key(Some("other.example"), "s3")),
-        ];
+        let dkim = [("a", key(None, "s1")), ("b", key(None, "s2")), ("c", key(Some("other.example"), "s3"))];
         Mail {
             domain: Some("example.com".to_owned()),
             dkim: dkim.into_iter().map(|(n, k)| (n.to_owned(), k)).collect(),
@@ -188,18 +160,12 @@ mod tests {
         let sender = mail.senders.get_mut("alerts").unwrap();
         sender.address = "ops@other.example".to_owned();
         let dkim = mail.profile("alerts").unwrap().dkim.unwrap();
-        assert_eq!(
-            (dkim.domain.as_deref(), dkim.selector.as_str()),
-            (Some("other.example"), "s3")
-        );
+        assert_eq!((dkim.domain.as_deref(), dkim.selector.as_str()), (Some("other.example"), "s3"));
     }
 
     #[test]
     fn without_a_domain_there_is_no_sender() {
-        let mail = Mail {
-            domain: None,
-            ..mail()
-        };
+        let mail = Mail { domain: None, ..mail() };
         assert_eq!(mail.profile("bookings"), None);
         assert_eq!(mail.profiles().count(), 0);
         assert_eq!(mail.profile("nobody"), None);

@@ -6,9 +6,9 @@
 //! override directory takes its place, and a new folder there is a new template.
 //!
 //! At start, once:
-//! 1. [`compose`] puts each body into its layout, as text: `{{> name}}` is replaced by the file `name.hbs`, looked for in the
+//! 1. Each body is put into its layout, as text: `{{> name}}` is replaced by the file `name.hbs`, looked for in the
 //!    template's folder first and in `_layout` then.
-//! 2. [`inline`] moves the CSS of the composed HTML onto its elements, for the mail programs that ignore style sheets.
+//! 2. The CSS of the composed HTML is moved onto its elements, for the mail programs that ignore style sheets.
 //! 3. Handlebars parses the result. A template that cannot be parsed stops the start, not the first mail.
 //!
 //! At every mail, data is filled in strictly: **a field that is missing is an error**, in `{{#if}}` as anywhere else. An

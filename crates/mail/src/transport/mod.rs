@@ -1,12 +1,12 @@
 //! Handing one message to a relay over SMTP, and knowing exactly how far it got.
 //!
 //! The pool is ours and lettre speaks the protocol, because what a failed send may do next hangs on where it failed:
-//! 1. A connection is taken from the pool or made ([`connect`]: TCP, TLS, greeting, EHLO, AUTH).
+//! 1. A connection is taken from the pool or made (TCP, TLS, greeting, EHLO, AUTH).
 //! 2. MAIL and RCPT (together, where the relay pipelines), then DATA. Until here a connection that died while it idled is
 //!    replaced by a fresh one, silently: nothing was asked of the relay yet.
 //! 3. After the 354 the caller's hook runs: the ledger writes that the mail may now leave. If it fails, the connection is
 //!    dropped and nothing was sent.
-//! 4. The body and the dot are written, the reply is read. A [`wire`] below lettre knows which bytes were handed to the
+//! 4. The body and the dot are written, the reply is read. A meter below lettre knows which bytes were handed to the
 //!    system, so a failure before the dot is told from one after it: before, the relay cannot have the mail; after, it
 //!    may ([`SendError::is_uncertain`]).
 //! 5. Only a connection whose last reply was read in full goes back to the pool. A send that fails or is cancelled drops it.

@@ -1,8 +1,8 @@
 //! Opens `queue.db` and makes its tables.
 //!
 //! 1. The writer connects: WAL, `synchronous = FULL` (a commit returns when the log is on the disk).
-//! 2. In one immediate transaction, so that two processes may start at once, it looks at `user_version`: 0 is a new file
-//!    and gets `schema.sql`; a newer one than this release knows is refused.
+//! 2. In one immediate transaction, so that two processes may start at once, it looks at `user_version`: 0 is a new
+//!    file and gets `schema.sql`; a newer one than this release knows is refused.
 //! 3. Readers connect to a file when they are needed. A database in memory belongs to one connection, so there the
 //!    writer reads, too.
 

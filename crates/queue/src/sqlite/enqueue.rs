@@ -4,7 +4,8 @@
 //! 2. One statement looks which of them are there already, by id or by unique key. Mostly it finds nothing.
 //! 3. In the order of the call each job is accepted, unless it was found, or repeats one that was just accepted.
 //! 4. One statement writes all that were accepted. The ids travel as one packed blob, 16 bytes each, the envelopes as
-//!    another, the rest as JSON: a statement with a thousand parameters is no faster and must be prepared for each size.
+//!    another, the rest as JSON: a statement with a thousand parameters is no faster and must be prepared for each
+//!    size.
 
 use std::collections::HashMap;
 

@@ -39,7 +39,8 @@ pub(super) struct Entry {
 impl Entry {
     /// The job's row, if it is there.
     pub(super) async fn load(work: &mut Work<'_>, id: JobId) -> Result<Option<Self>, BrokerError> {
-        const SQL: &str = "SELECT queue, state, rank, priority, attempt, losses, token, cancel, solo, run_at, started_at,
+        const SQL: &str =
+            "SELECT queue, state, rank, priority, attempt, losses, token, cancel, solo, run_at, started_at,
                     expires_at, unknown_since, errors, result, snoozed, unique_key, unique_for
              FROM jobs WHERE id = ?1";
         let Some(row) = sqlx::query(SQL).bind(&id.as_bytes()[..]).fetch_optional(&mut *work.conn).await? else {

@@ -1,7 +1,7 @@
 //! The exchange: what was finished goes back, what can be done is leased, in one transaction.
 //!
-//! Plain completions (no result, no unique key) are the common end: one statement ends all of them, and if it touched as
-//! many rows as were named, all leases were good. Otherwise it is undone and each is looked at by itself.
+//! Plain completions (no result, no unique key) are the common end: one statement ends all of them, and if it touched
+//! as many rows as were named, all leases were good. Otherwise it is undone and each is looked at by itself.
 
 use std::collections::HashSet;
 
@@ -26,7 +26,11 @@ pub(super) struct Exchanging {
 
 impl Exchanging {
     /// Refuses what is over the bounds.
-    pub(super) fn new(queue: &QueueName, finishes: &[Finish], lease: Option<LeaseRequest>) -> Result<Self, BrokerError> {
+    pub(super) fn new(
+        queue: &QueueName,
+        finishes: &[Finish],
+        lease: Option<LeaseRequest>,
+    ) -> Result<Self, BrokerError> {
         if finishes.len() > MAX_BATCH || lease.is_some_and(|lease| lease.max > MAX_BATCH) {
             return Err(BrokerError::Invalid(format!("at most {MAX_BATCH} jobs a call")));
         }

@@ -2,8 +2,8 @@
 //!
 //! 1. Lists go place by place (see [`Place::LISTED`]); within a place each queue is read from its last rank down, along
 //!    the one index, and the queues are merged.
-//! 2. A page ends when it is full, when [`LOOK`] rows were looked at, or at the end. The cursor is the place, rank and id
-//!    of the last row looked at: what moves away or in meanwhile neither repeats nor hides any other job.
+//! 2. A page ends when it is full, when [`LOOK`] rows were looked at, or at the end. The cursor is the place, rank and
+//!    id of the last row looked at: what moves away or in meanwhile neither repeats nor hides any other job.
 //! 3. Only then the records of the page are read, in the same transaction.
 
 use std::cmp::Reverse;
@@ -173,8 +173,16 @@ mod tests {
     fn a_cursor_reads_back_and_nothing_else_is_one() {
         let at = Position { place: Place::Dead, rank: 1_764_000_000_123, id: JobId::from_bytes([7; 16]) };
         assert_eq!(Position::parse(&Cursor::from(at)), Some(at));
-        for bad in ["", "4", "4.1", "9.1.07070707070707070707070707070707", "4.+1.07070707070707070707070707070707",
-            "4.1.07070707070707070707070707070707.", "4.x.y", "04.1.07070707070707070707070707070707"] {
+        for bad in [
+            "",
+            "4",
+            "4.1",
+            "9.1.07070707070707070707070707070707",
+            "4.+1.07070707070707070707070707070707",
+            "4.1.07070707070707070707070707070707.",
+            "4.x.y",
+            "04.1.07070707070707070707070707070707",
+        ] {
             assert_eq!(Position::parse(&Cursor(bad.into())), None, "{bad}");
         }
     }

@@ -74,7 +74,8 @@ impl Operation for Counting {
 
     async fn run(&mut self, work: &mut Work<'_>) -> Result<Vec<QueueStats>, BrokerError> {
         // The first of each priority is the oldest of it: ten look-ups a queue, whatever waits there.
-        const SQL: &str = "WITH RECURSIVE step (priority) AS (VALUES (0) UNION ALL SELECT priority + 1 FROM step LIMIT 10)
+        const SQL: &str =
+            "WITH RECURSIVE step (priority) AS (VALUES (0) UNION ALL SELECT priority + 1 FROM step LIMIT 10)
              SELECT name, scheduled, available, running, completed, dead, cancelled, expired, paused,
                     (SELECT min((SELECT min(rank) FROM jobs
                                  WHERE queue = q.id AND state = 1

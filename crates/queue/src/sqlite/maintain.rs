@@ -2,8 +2,8 @@
 //!
 //! 1. After a silence nobody could renew a lease, so nobody is reaped for one lease time.
 //! 2. Due jobs become available.
-//! 3. Jobs of lost workers go back with their age in the order and one loss more; after two they wait apart; one that was
-//!    lost while it ran alone is dead.
+//! 3. Jobs of lost workers go back with their age in the order and one loss more; after two they wait apart; one that
+//!    was lost while it ran alone is dead.
 //! 4. What ended long ago, or is too much, goes.
 //! 5. Unique keys, remembered ids and reservations whose time is over go.
 
@@ -49,16 +49,23 @@ impl Operation for Maintaining {
 }
 
 /// Notes that housekeeping was here; answers whether jobs may be taken from their workers.
+///
+/// This process knows exactly when it was here; the file learns it a few times in each [`Settings::silence`], so that a
+/// queue where nothing happens writes little. What another process may read is too old at most: it waits a lease more.
+///
+/// [`Settings::silence`]: crate::Settings::silence
 async fn note_the_time(work: &mut Work<'_>, queue: i64) -> Result<bool, BrokerError> {
     let sql = "SELECT maintained_at, reap_after FROM queues WHERE id = ?1";
     let row = sqlx::query(sql).bind(queue).fetch_one(&mut *work.conn).await?;
-    let (last, mut reap_after): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let (written, mut reap_after): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let last = work.keep_house(queue).max(written);
     let silence = i64::try_from(work.settings.silence.as_millis()).unwrap_or(i64::MAX);
-    if last.is_none_or(|last| work.now - last > silence) {
+    let after_silence = last.is_none_or(|last| work.now - last > silence);
+    if after_silence {
         let lease = i64::try_from(work.settings.lease.as_millis()).unwrap_or(i64::MAX);
         reap_after = work.now.saturating_add(lease);
     }
-    if last != Some(work.now) {
+    if after_silence || written.is_none_or(|written| work.now - written > silence / 4) {
         let sql = "UPDATE queues SET maintained_at = ?2, reap_after = ?3 WHERE id = ?1";
         sqlx::query(sql).bind(queue).bind(work.now).bind(reap_after).execute(&mut *work.conn).await?;
     }
@@ -88,7 +95,10 @@ impl Step {
             } else if job.solo {
                 self.done.crashed += 1;
                 let n = job.losses;
-                job.add_error(work.now, &format!("crashed: {n} workers were lost with it, the last one while it ran alone"))?;
+                job.add_error(
+                    work.now,
+                    &format!("crashed: {n} workers were lost with it, the last one while it ran alone"),
+                )?;
                 job.end(work, Place::Dead).await?;
             } else {
                 job.attempt = (job.attempt - 1).max(0);
@@ -123,7 +133,13 @@ impl Step {
     }
 
     /// Removes jobs that ended at `until` or before, the oldest first, at most `limit`.
-    async fn drop_oldest(&mut self, work: &mut Work<'_>, place: Place, until: i64, limit: i64) -> Result<(), BrokerError> {
+    async fn drop_oldest(
+        &mut self,
+        work: &mut Work<'_>,
+        place: Place,
+        until: i64,
+        limit: i64,
+    ) -> Result<(), BrokerError> {
         const SQL: &str = "DELETE FROM jobs WHERE id IN (
              SELECT id FROM jobs WHERE queue = ?1 AND state = ?2 AND rank <= ?3 ORDER BY rank, id LIMIT ?4)";
         if limit <= 0 {

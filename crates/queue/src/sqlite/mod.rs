@@ -43,7 +43,7 @@ use crate::settings::{Settings, Time};
 
 use enqueue::Written;
 use wake::Bell;
-use work::{Operation, QueueIds, Work};
+use work::{Known, Operation, Work};
 use writer::Writer;
 
 /// How many jobs go to the writer at once: an enqueue of more lets others in between.
@@ -80,8 +80,8 @@ impl SqliteBroker {
         }
     }
 
-    /// Writes bytes that need not be an envelope as an available job, as a newer or a broken release might: for tests of
-    /// what happens then.
+    /// Writes bytes that need not be an envelope as an available job, as a newer or a broken release might: for tests
+    /// of what happens then.
     #[doc(hidden)]
     pub async fn plant(&self, queue: &QueueName, id: JobId, bytes: Vec<u8>) -> Result<Enqueued, BrokerError> {
         let job = Written {
@@ -113,7 +113,7 @@ impl SqliteBroker {
         let Some(readers) = &self.readers else { return self.writer.run(operation).await };
         let mut conn = readers.acquire().await?;
         let mut tx = conn.begin().await?;
-        let mut ids = QueueIds::default();
+        let mut ids = Known::default();
         let answer = operation.run(&mut Work::new(&mut tx, &mut ids, &self.settings, self.time())).await?;
         tx.commit().await?;
         Ok(answer)

@@ -2,8 +2,8 @@
 //!
 //! 1. Who waits first listens to the bell, then looks whether there is work: what is enqueued in between rings.
 //! 2. The writer rings after each commit that made work available.
-//! 3. Another process on the same file does not ring here, and time makes scheduled jobs due without a bell: so it looks
-//!    again every 250 ms.
+//! 3. Another process on the same file does not ring here, and time makes scheduled jobs due without a bell: so it
+//!    looks again every 250 ms.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -63,7 +63,8 @@ impl Operation for HasWork {
                AND (EXISTS (SELECT 1 FROM jobs WHERE queue = q.id AND state = 1)
                  OR EXISTS (SELECT 1 FROM jobs WHERE queue = q.id AND state = 0 AND rank <= ?2)))";
         let names = serde_json::to_string(&self.0).expect("names are plain text");
-        let row = sqlx::query(SQL).bind(names).bind(place::scheduled_until(work.now)).fetch_one(&mut *work.conn).await?;
+        let row =
+            sqlx::query(SQL).bind(names).bind(place::scheduled_until(work.now)).fetch_one(&mut *work.conn).await?;
         Ok(row.try_get(0)?)
     }
 }

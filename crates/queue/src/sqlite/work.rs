@@ -1,7 +1,7 @@
 //! One operation's view of the database, inside a transaction that the writer opened for a whole group.
 //!
-//! Every move of a job from state to state is told to [`Work::moved`]; the writer puts the sums into `queues` before the
-//! operation's savepoint is released, so that counts and rows never disagree.
+//! Every move of a job from state to state is told to [`Work::moved`]; the writer puts the sums into `queues` before
+//! the operation's savepoint is released, so that counts and rows never disagree.
 
 use std::collections::HashMap;
 
@@ -34,29 +34,33 @@ pub(super) struct Work<'c> {
     pub(super) wake: bool,
     /// A suspect appeared: those who wait should ask, although they would see nothing.
     pub(super) rouse: bool,
-    ids: &'c mut QueueIds,
+    known: &'c mut Known,
     moves: Vec<(i64, [i64; 7])>,
 }
 
-/// The numbers of the queues, as far as they are known to be committed.
+/// What this process knows of the queues: their numbers, as far as they are known to be committed, and when it last kept
+/// house for each.
 #[derive(Debug, Default)]
-pub(super) struct QueueIds(HashMap<QueueName, i64>);
+pub(super) struct Known {
+    ids: HashMap<QueueName, i64>,
+    maintained: HashMap<i64, i64>,
+}
 
-impl QueueIds {
+impl Known {
     /// Forgets all: after a rollback some may not exist.
     pub(super) fn forget(&mut self) {
-        self.0.clear();
+        self.ids.clear();
     }
 }
 
 impl<'c> Work<'c> {
-    pub(super) fn new(conn: &'c mut SqliteConnection, ids: &'c mut QueueIds, settings: &'c Settings, now: i64) -> Self {
-        Self { conn, now, settings, wake: false, rouse: false, ids, moves: Vec::new() }
+    pub(super) fn new(conn: &'c mut SqliteConnection, known: &'c mut Known, settings: &'c Settings, now: i64) -> Self {
+        Self { conn, now, settings, wake: false, rouse: false, known, moves: Vec::new() }
     }
 
     /// The number of a queue, `None` if it is not known.
     pub(super) async fn find_queue(&mut self, queue: &QueueName) -> Result<Option<i64>, BrokerError> {
-        if let Some(id) = self.ids.0.get(queue) {
+        if let Some(id) = self.known.ids.get(queue) {
             return Ok(Some(*id));
         }
         let sql = "SELECT id FROM queues WHERE name = ?1";
@@ -64,7 +68,7 @@ impl<'c> Work<'c> {
             return Ok(None);
         };
         let id = row.try_get(0)?;
-        self.ids.0.insert(queue.clone(), id);
+        self.known.ids.insert(queue.clone(), id);
         Ok(Some(id))
     }
 
@@ -75,8 +79,13 @@ impl<'c> Work<'c> {
         }
         let sql = "INSERT INTO queues (name) VALUES (?1) RETURNING id";
         let id = sqlx::query(sql).bind(queue.as_str()).fetch_one(&mut *self.conn).await?.try_get(0)?;
-        self.ids.0.insert(queue.clone(), id);
+        self.known.ids.insert(queue.clone(), id);
         Ok(id)
+    }
+
+    /// Notes that housekeeping is here now; when this process was here before.
+    pub(super) fn keep_house(&mut self, queue: i64) -> Option<i64> {
+        self.known.maintained.insert(queue, self.now)
     }
 
     /// Notes that `n` jobs of `queue` went from one state (`None`: they are new) to another (`None`: they are gone).

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::enqueue::{self, Written};
 use super::wake::Bell;
-use super::work::{Operation, QueueIds, Work};
+use super::work::{Known, Operation, Work};
 use crate::broker::Enqueued;
 use crate::error::BrokerError;
 use crate::settings::{Settings, Time};
@@ -75,7 +75,7 @@ impl Writer {
     /// Starts the writer. It ends when the last handle is dropped.
     pub(super) fn start(conn: SqliteConnection, settings: Arc<Settings>, bell: Arc<Bell>) -> Self {
         let (commands, inbox) = mpsc::channel(1_024);
-        tokio::spawn(Desk { conn, settings, bell, ids: QueueIds::default() }.serve(inbox));
+        tokio::spawn(Desk { conn, settings, bell, ids: Known::default() }.serve(inbox));
         Self { commands }
     }
 
@@ -88,7 +88,10 @@ impl Writer {
     }
 
     /// Writes jobs, together with those of everybody who enqueues at this moment; returns when they are durable.
-    pub(super) async fn enqueue(&self, jobs: Vec<Written>) -> Result<oneshot::Receiver<Result<Vec<Enqueued>, BrokerError>>, BrokerError> {
+    pub(super) async fn enqueue(
+        &self,
+        jobs: Vec<Written>,
+    ) -> Result<oneshot::Receiver<Result<Vec<Enqueued>, BrokerError>>, BrokerError> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Enqueue(jobs, reply)).await.map_err(|_| gone())?;
         Ok(answer)
@@ -113,7 +116,7 @@ struct Desk {
     conn: SqliteConnection,
     settings: Arc<Settings>,
     bell: Arc<Bell>,
-    ids: QueueIds,
+    ids: Known,
 }
 
 /// What came in since the last commit.
@@ -223,7 +226,12 @@ impl Desk {
     }
 
     /// Runs one step under its savepoint. `Ok(Some(_))`: it failed and left nothing; `Err`: the transaction is lost.
-    async fn step(&mut self, step: &mut dyn Step, alone: bool, results: &mut Results) -> Result<Option<BrokerError>, BrokerError> {
+    async fn step(
+        &mut self,
+        step: &mut dyn Step,
+        alone: bool,
+        results: &mut Results,
+    ) -> Result<Option<BrokerError>, BrokerError> {
         if !alone {
             sqlx::query("SAVEPOINT step").execute(&mut self.conn).await?;
         }
@@ -249,8 +257,12 @@ impl Desk {
             Err(e) if alone => Err(e),
             Err(e) => {
                 self.ids.forget();
-                sqlx::query("ROLLBACK TO step").execute(&mut self.conn).await?;
-                sqlx::query("RELEASE step").execute(&mut self.conn).await?;
+                // A full disk may have ended the whole transaction; then the first error is the one to be told.
+                for sql in ["ROLLBACK TO step", "RELEASE step"] {
+                    if sqlx::query(sql).execute(&mut self.conn).await.is_err() {
+                        return Err(e);
+                    }
+                }
                 Ok(Some(e))
             }
         }
@@ -280,5 +292,125 @@ fn same(e: &BrokerError) -> BrokerError {
         BrokerError::Unavailable(why) => BrokerError::Unavailable(why.clone()),
         BrokerError::Invalid(why) => BrokerError::Invalid(why.clone()),
         BrokerError::Corrupt(why) => BrokerError::Corrupt(why.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use job::QueueName;
+    use sqlx::Row;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::sqlite::connect;
+
+    async fn writer() -> Writer {
+        let (conn, _) = connect::open("sqlite::memory:").await.unwrap();
+        Writer::start(conn, Arc::new(Settings::default()), Arc::default())
+    }
+
+    /// Keeps the writer busy until it is told to go on: what is handed in meanwhile becomes one group.
+    struct Hold(Arc<Notify>);
+
+    #[async_trait]
+    impl Operation for Hold {
+        type Answer = ();
+        async fn run(&mut self, _: &mut Work<'_>) -> Result<(), BrokerError> {
+            self.0.notified().await;
+            Ok(())
+        }
+    }
+
+    /// Makes a queue known, and then may fail.
+    struct Name(&'static str, bool);
+
+    #[async_trait]
+    impl Operation for Name {
+        type Answer = ();
+        async fn run(&mut self, work: &mut Work<'_>) -> Result<(), BrokerError> {
+            work.queue(&QueueName::new(self.0)?).await?;
+            if self.1 { Err(BrokerError::Corrupt("on purpose".into())) } else { Ok(()) }
+        }
+    }
+
+    /// Runs a statement and reads its first number, if it answers one.
+    struct Sql(&'static str);
+
+    #[async_trait]
+    impl Operation for Sql {
+        type Answer = Option<i64>;
+        async fn run(&mut self, work: &mut Work<'_>) -> Result<Option<i64>, BrokerError> {
+            let row = sqlx::query(self.0).fetch_optional(&mut *work.conn).await?;
+            Ok(row.map(|row| row.try_get(0)).transpose()?)
+        }
+    }
+
+    fn hand_in<O: Operation>(writer: &Writer, operation: O) -> tokio::task::JoinHandle<Result<O::Answer, BrokerError>> {
+        let writer = writer.clone();
+        tokio::spawn(async move { writer.run(operation).await })
+    }
+
+    /// Hands operations in while the writer is busy, and returns when all of them wait.
+    async fn while_busy<O: Operation>(writer: &Writer, operations: Vec<O>) -> Vec<Result<O::Answer, BrokerError>> {
+        let go_on = Arc::new(Notify::new());
+        let busy = hand_in(writer, Hold(Arc::clone(&go_on)));
+        while writer.commands.capacity() < writer.commands.max_capacity() || busy.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        let n = operations.len();
+        let handed: Vec<_> = operations.into_iter().map(|operation| hand_in(writer, operation)).collect();
+        while writer.commands.max_capacity() - writer.commands.capacity() < n {
+            tokio::task::yield_now().await;
+        }
+        go_on.notify_one();
+        busy.await.unwrap().unwrap();
+        let mut answers = Vec::new();
+        for handed in handed {
+            answers.push(handed.await.unwrap());
+        }
+        answers
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_takes_nothing_of_its_neighbours_with_it() {
+        let writer = writer().await;
+        let answers = while_busy(&writer, vec![Name("a", false), Name("b", true), Name("c", false)]).await;
+        assert!(matches!(&answers[..], [Ok(()), Err(BrokerError::Corrupt(_)), Ok(())]), "{answers:?}");
+        let count = |sql| writer.run(Sql(sql));
+        assert_eq!(count("SELECT count(*) FROM queues WHERE name IN ('a', 'c')").await.unwrap(), Some(2));
+        assert_eq!(count("SELECT count(*) FROM queues").await.unwrap(), Some(2), "nothing of the one that failed");
+        // Its queue is no longer taken for known.
+        writer.run(Name("b", false)).await.unwrap();
+        assert_eq!(count("SELECT count(*) FROM queues").await.unwrap(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_unavailable_and_passes() {
+        let writer = writer().await;
+        let pages = writer.run(Sql("PRAGMA max_page_count = 1")).await.unwrap();
+        assert!(pages.is_some_and(|pages| pages > 1), "it is held at the present size");
+        let big = "INSERT INTO reservations (scope, key, digest, job, until)
+             VALUES ('', '', zeroblob(100000), x'00', 0)";
+        assert!(matches!(writer.run(Sql(big)).await, Err(BrokerError::Unavailable(_))));
+        let answers = while_busy(&writer, vec![Sql("SELECT 1"), Sql(big), Sql("SELECT 2")]).await;
+        assert!(matches!(answers[1], Err(BrokerError::Unavailable(_))), "{answers:?}");
+        // The neighbours were done, or told that they were not; never that the file is corrupt.
+        assert!(answers.iter().all(|answer| !matches!(answer, Err(BrokerError::Corrupt(_) | BrokerError::Invalid(_)))));
+        writer.run(Sql("PRAGMA max_page_count = 1000000")).await.unwrap();
+        writer.run(Sql(big)).await.unwrap();
+        assert_eq!(writer.run(Sql("SELECT count(*) FROM reservations")).await.unwrap(), Some(1));
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_in_is_done_before_the_file_is_closed() {
+        let writer = writer().await;
+        let handed = hand_in(&writer, Name("a", false));
+        tokio::task::yield_now().await;
+        writer.close().await;
+        let done = tokio::time::timeout(Duration::from_secs(10), handed).await.unwrap().unwrap();
+        assert!(done.is_ok(), "{done:?}");
+        assert!(matches!(writer.run(Name("b", false)).await, Err(BrokerError::Unavailable(_))));
     }
 }

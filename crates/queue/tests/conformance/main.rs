@@ -7,6 +7,8 @@
 //! 4. [`property`] drives random operations against a small [`model`] of the state machine.
 //! 5. [`durability`] is about files only.
 
+#![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
+
 mod backend;
 mod cases;
 mod durability;
@@ -154,6 +156,7 @@ on_every_backend! {
         an_empty_queue_has_an_empty_list
         jobs_are_listed_newest_first_within_each_state
         filters_narrow_by_state_queue_and_kind
+        a_rare_kind_is_found_among_many_others
         pages_show_each_job_once_and_in_order
         jobs_that_move_between_pages_hide_and_repeat_no_other
         the_last_job_of_a_page_may_leave

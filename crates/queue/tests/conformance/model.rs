@@ -1,5 +1,5 @@
-//! A small model of one queue: the state machine as plainly as it can be said, with every job in one map and no care for
-//! speed. What a broker does must look like this from outside.
+//! A small model of one queue: the state machine as plainly as it can be said, with every job in one map and no care
+//! for speed. What a broker does must look like this from outside.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

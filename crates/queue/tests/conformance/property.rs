@@ -9,9 +9,7 @@ use job::{Clock, Envelope, JobState, Priority, UniqueKey};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use queue::{
-    Disposition, Enqueue, Filter, Finish, FinishResult, JobRecord, Lease, LeaseRequest, Redriven, Solo,
-};
+use queue::{Disposition, Enqueue, Filter, Finish, FinishResult, JobRecord, Lease, LeaseRequest, Redriven, Solo};
 
 use crate::backend::{Backend, InRedis, SqliteInMemory};
 use crate::model::{Housekeeping, Job, Leasing, Model};
@@ -22,7 +20,10 @@ use crate::stage::*;
 enum Step {
     Enqueue(Vec<New>),
     EnqueueAgain(Index),
-    Exchange { finishes: Vec<End>, lease: Option<(usize, u64, bool)> },
+    Exchange {
+        finishes: Vec<End>,
+        lease: Option<(usize, u64, bool)>,
+    },
     Extend(Vec<(Index, bool)>),
     Advance(Duration),
     Maintain,
@@ -53,8 +54,12 @@ fn new() -> impl Strategy<Value = New> {
     let delay = prop_oneof![5 => Just(0_i64), 3 => 1_i64..30_000, 1 => -5_000_i64..0];
     let expires = prop_oneof![6 => Just(None), 1 => (0_i64..40_000).prop_map(Some)];
     let key = prop_oneof![3 => Just(None), 2 => (0_u8..3, prop_oneof![Just(0_u64), Just(20)]).prop_map(Some)];
-    (0_u8..10, delay, expires, key)
-        .prop_map(|(priority, delay_ms, expires_ms, key)| New { priority, delay_ms, expires_ms, key })
+    (0_u8..10, delay, expires, key).prop_map(|(priority, delay_ms, expires_ms, key)| New {
+        priority,
+        delay_ms,
+        expires_ms,
+        key,
+    })
 }
 
 fn disposition() -> impl Strategy<Value = Disposition> {
@@ -184,7 +189,11 @@ impl Run {
             Step::Pause(paused) => {
                 self.model.paused = *paused;
                 let queue = &self.s.queue;
-                if *paused { self.s.broker.pause(queue).await.unwrap() } else { self.s.broker.resume(queue).await.unwrap() }
+                if *paused {
+                    self.s.broker.pause(queue).await.unwrap()
+                } else {
+                    self.s.broker.resume(queue).await.unwrap()
+                }
                 Ok(())
             }
         }
@@ -372,7 +381,13 @@ fn hold_to_the_model<B: Backend + 'static>(cases: u32, steps: usize, backend: im
     let outcome = TestRunner::new(config).run(&proptest::collection::vec(step(), 1..steps), |steps| {
         runtime.block_on(async {
             let s = Stage::set(backend().await).await;
-            let mut run = Run { s, model: Model::default(), envelopes: Vec::new(), leases: Vec::new(), reached: Reached::default() };
+            let mut run = Run {
+                s,
+                model: Model::default(),
+                envelopes: Vec::new(),
+                leases: Vec::new(),
+                reached: Reached::default(),
+            };
             for step in &steps {
                 run.step(step).await?;
                 run.check().await?;

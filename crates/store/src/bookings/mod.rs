@@ -1,9 +1,9 @@
 //! Bookings as the marketplace reports them, and the projection that mails and reminders are made from.
 //!
 //! 1. An event is accepted under its booking's id and version: a repeated request is told from a contradicting one by the
-//!    hash of its content ([`event`]).
+//!    hash of its content (`event`).
 //! 2. A job applies it: one transaction puts the snapshot into the projection if its version is the highest so far,
-//!    writes the mails that follow from it, and marks the event ([`projection`]).
+//!    writes the mails that follow from it, and marks the event (`projection`).
 
 mod event;
 mod projection;

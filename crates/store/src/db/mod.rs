@@ -2,8 +2,8 @@
 //!
 //! 1. [`Store::open`] reads the URL and prepares either a Postgres pool or a SQLite writer with its readers.
 //! 2. Each operation opens a [`Session`]: to read, to write one statement, or to write several in one transaction.
-//! 3. A session takes one SQL text and its values, and runs it on whichever database it is ([`session`], [`value`]).
-//! 4. On SQLite all writing goes through one task, which commits what is ready together ([`writer`]).
+//! 3. A session takes one SQL text and its values, and runs it on whichever database it is (`session`, `value`).
+//! 4. On SQLite all writing goes through one task, which commits what is ready together (`writer`).
 
 mod postgres;
 mod session;
@@ -21,7 +21,7 @@ use crate::error::StoreError;
 use crate::words::words;
 
 pub(crate) use postgres::connect as connect_to_postgres;
-pub(crate) use session::{Record, Row, Session};
+pub(crate) use session::{Record, Row, Session, Statement};
 pub(crate) use value::At;
 
 words! {
@@ -90,12 +90,12 @@ impl Store {
         }
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, and takes writes.
     ///
     /// # Errors
     /// What keeps it from answering.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read().await?.sql("SELECT 1").run().await?;
+        self.write_one().await?.sql("SELECT 1").run().await?;
         Ok(())
     }
 

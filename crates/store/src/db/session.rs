@@ -134,13 +134,22 @@ impl Statement<'_> {
 
     /// Runs the statement; answers how many rows it changed.
     pub(crate) async fn run(self) -> Result<u64, StoreError> {
+        self.count(Want::Count).await
+    }
+
+    /// As [`Statement::run`], for a text that is several statements on SQLite: all of them happen, or none.
+    pub(crate) async fn run_together(self) -> Result<u64, StoreError> {
+        self.count(Want::CountTogether).await
+    }
+
+    async fn count(self, want: Want) -> Result<u64, StoreError> {
         match self {
             Self::Postgres(session, query) => {
                 let done = timeout(PATIENCE, query.execute(&mut *session.connection)).await;
                 Ok(session.in_time(done)?.rows_affected())
             }
             Self::SqliteReader(connection, query) => Ok(query.execute(&mut **connection).await?.rows_affected()),
-            Self::SqliteWriter(turn, query) => match turn.ask(query, Want::Count).await? {
+            Self::SqliteWriter(turn, query) => match turn.ask(query, want).await? {
                 Answer::Count(count) => Ok(count),
                 Answer::Rows(rows) => Ok(rows.len() as u64),
             },

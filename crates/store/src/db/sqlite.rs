@@ -6,9 +6,9 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
+use super::StoreConfig;
 use super::session::Session;
 use super::writer::Writer;
-use super::StoreConfig;
 use crate::error::StoreError;
 
 /// How long a statement waits for another process that writes.

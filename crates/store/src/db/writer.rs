@@ -7,7 +7,7 @@
 //!    a failing commit fails all of its batch, as transient.
 //!
 //! The connection never leaves this task, so a caller that is dropped or not polled in the middle of its transaction
-//! delays the others by [`STEP_PATIENCE`] at most.
+//! delays the others by `STEP_PATIENCE` at most.
 
 use std::time::Duration;
 
@@ -26,10 +26,17 @@ const BATCH: usize = 256;
 /// How long a transaction may leave the writer idle between two of its steps before it is rolled back.
 const STEP_PATIENCE: Duration = Duration::from_secs(2);
 
+/// A request of several statements can be undone without harm to the others of its batch.
+const SAVEPOINT: &str = "SAVEPOINT request";
+const RELEASE: &str = "RELEASE request";
+const UNDO: &str = "ROLLBACK TO request; RELEASE request";
+
 /// What a statement should answer with.
 #[derive(Clone, Copy)]
 pub(super) enum Want {
     Count,
+    /// The count of several statements, which happen together or not at all.
+    CountTogether,
     Rows,
 }
 
@@ -219,7 +226,8 @@ async fn waiting_request(queue: &mut mpsc::Receiver<Request>) -> Option<Request>
     queue.try_recv().ok()
 }
 
-/// A single statement. SQLite undoes a failed statement by itself. An error here fails the batch.
+/// A single statement, which SQLite undoes by itself if it fails, or several in a savepoint. An error here fails the
+/// batch.
 async fn one(
     connection: &mut SqliteConnection,
     query: SqliteQuery,
@@ -227,7 +235,15 @@ async fn one(
     reply: Reply<Answer>,
     waiting: &mut Vec<Waiting>,
 ) -> Result<(), StoreError> {
-    match run(connection, query, want).await {
+    let together = matches!(want, Want::CountTogether);
+    if together {
+        connection.execute(SAVEPOINT).await?;
+    }
+    let answer = run(connection, query, want).await;
+    if together {
+        connection.execute(if answer.is_ok() { RELEASE } else { UNDO }).await?;
+    }
+    match answer {
         Ok(answer) => waiting.push(Waiting::One(answer, reply)),
         Err(error) => {
             let _ = reply.send(Err(error.clone()));
@@ -245,7 +261,7 @@ async fn transaction(
     mut steps: mpsc::Receiver<Step>,
     waiting: &mut Vec<Waiting>,
 ) -> Result<(), StoreError> {
-    connection.execute("SAVEPOINT request").await?;
+    connection.execute(SAVEPOINT).await?;
     loop {
         match tokio::time::timeout(STEP_PATIENCE, steps.recv()).await {
             Ok(Some(Step::Ask(query, want, reply))) => {
@@ -257,12 +273,12 @@ async fn transaction(
                 }
             }
             Ok(Some(Step::Commit(reply))) => {
-                connection.execute("RELEASE request").await?;
+                connection.execute(RELEASE).await?;
                 waiting.push(Waiting::Transaction(reply));
                 return Ok(());
             }
             Ok(None) | Err(_) => {
-                connection.execute("ROLLBACK TO request; RELEASE request").await?;
+                connection.execute(UNDO).await?;
                 return Ok(());
             }
         }
@@ -271,7 +287,7 @@ async fn transaction(
 
 async fn run(connection: &mut SqliteConnection, query: SqliteQuery, want: Want) -> Result<Answer, StoreError> {
     Ok(match want {
-        Want::Count => Answer::Count(query.execute(connection).await?.rows_affected()),
+        Want::Count | Want::CountTogether => Answer::Count(query.execute(connection).await?.rows_affected()),
         Want::Rows => Answer::Rows(query.fetch_all(connection).await?),
     })
 }

@@ -90,8 +90,11 @@ impl Store {
                 }
                 (DeliveryState::Sending, phase) => {
                     let again = phase == Some(MailPhase::Envelope) && found.lease_token == Some(bits(lease_token));
-                    let delivery =
-                        if again { self.delivery(id).await? } else { self.take_over(id, &found, lease_token, now).await? };
+                    let delivery = if again {
+                        self.delivery(id).await?
+                    } else {
+                        self.take_over(id, &found, lease_token, now).await?
+                    };
                     if let Some(delivery) = delivery {
                         return Ok(Begun::Begun(Box::new(delivery)));
                     }
@@ -188,7 +191,8 @@ impl Store {
             .await?;
         if taken.is_some() {
             let report = found.vanished(now);
-            write_attempt(&mut transaction, id, found.attempts, found.began(now), &report, AttemptOutcome::Lost).await?;
+            write_attempt(&mut transaction, id, found.attempts, found.began(now), &report, AttemptOutcome::Lost)
+                .await?;
             transaction.commit().await?;
         }
         Ok(taken)

@@ -1,12 +1,12 @@
 //! The mail ledger: one row a mail to one person, from the decision to send it until its end.
 //!
-//! 1. The job that decides writes the row, `queued`, in the transaction of its decision ([`insert`]).
-//! 2. An attempt begins: the row is `sending` under the lease token of the job ([`begin`]).
+//! 1. The job that decides writes the row, `queued`, in the transaction of its decision (`insert`).
+//! 2. An attempt begins: the row is `sending` under the lease token of the job (`begin`).
 //! 3. The receiver answers DATA with 354: before the first body byte the phase `data` is written under that token. Who
-//!    has lost the lease finds out here and drops the connection ([`begin`]).
-//! 4. The attempt ends: state and attempt are written together, under the token ([`settle`]).
-//! 5. People and repaired domains move what is stuck: cancel, release, resolve ([`intervene`]).
-//! 6. Anyone may ask what became of it ([`read`]).
+//!    has lost the lease finds out here and drops the connection (`begin`).
+//! 4. The attempt ends: state and attempt are written together, under the token (`settle`).
+//! 5. People and repaired domains move what is stuck: cancel, release, resolve (`intervene`).
+//! 6. Anyone may ask what became of it (`read`).
 //!
 //! [`DeliveryState::can`] is the table of all moves; every update names its sources from it.
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::begin::bits;
 use super::state::{AttemptOutcome, DeliveryState};
-use crate::db::{At, Record, Row, Session, Store};
+use crate::db::{At, Backend, Session, Statement, Store};
 use crate::error::StoreError;
 
 /// What an attempt has to say about itself.
@@ -31,16 +31,19 @@ pub struct AttemptReport {
     pub duration: Duration,
 }
 
-/// The attempt whose mail an update has moved.
-struct Settled {
-    attempts: i64,
-    begun_at: Option<At>,
+macro_rules! attempt_columns {
+    () => {
+        "delivery_id, n, started_at, relay, phase, code, enhanced, text, duration_ms, outcome"
+    };
 }
 
-impl Record for Settled {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self { attempts: row.get("attempts")?, begun_at: row.get("begun_at")? })
-    }
+/// A later word about the same attempt replaces the earlier one.
+macro_rules! replace_attempt {
+    () => {
+        "ON CONFLICT (delivery_id, n) DO UPDATE SET
+             relay = excluded.relay, phase = excluded.phase, code = excluded.code, enhanced = excluded.enhanced,
+             text = excluded.text, duration_ms = excluded.duration_ms, outcome = excluded.outcome"
+    };
 }
 
 impl Store {
@@ -145,6 +148,7 @@ impl Store {
         self.settle(id, lease_token, (DeliveryState::Suppressed, AttemptOutcome::Suppressed), report, None, now).await
     }
 
+    /// One round trip on Postgres, one turn of the writer on SQLite: this is on the way of every mail.
     async fn settle(
         &self,
         id: Uuid,
@@ -155,16 +159,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let sent = state == DeliveryState::Sent;
-        let mut transaction = self.begin().await?;
-        let settled: Option<Settled> = transaction
-            .sql(AssertSqlSafe(format!(
-                "UPDATE deliveries
-                 SET state = $3, phase = NULL, last_error = $4, next_attempt_at = $5, sent_at = $6, touched_at = $7,
-                     sweep_from = $8
-                 WHERE id = $1 AND lease_token = $2 AND state IN ({sources}, '{state}')
-                 RETURNING attempts, begun_at",
-                sources = state.sources(),
-            )))
+        let changed = self
+            .write_one()
+            .await?
+            .sql(AssertSqlSafe(settling(self.backend(), state)))
             .bind(id)
             .bind(bits(lease_token))
             .bind(state)
@@ -173,17 +171,42 @@ impl Store {
             .bind(sent.then_some(At(now)))
             .bind(At(now))
             .bind(At(next_attempt_at.unwrap_or(now)))
-            .optional()
+            .bind_report(report, outcome)
+            .run_together()
             .await?;
-        let Some(settled) = settled else { return Ok(false) };
-        let began = settled.begun_at.map_or(now, Timestamp::from);
-        write_attempt(&mut transaction, id, settled.attempts, began, report, outcome).await?;
-        transaction.commit().await?;
-        Ok(true)
+        Ok(changed > 0)
     }
 }
 
-/// Writes how an attempt ended; a later word about the same attempt replaces the earlier one.
+/// Moves the row ($1 its id, $2 the token, $3 the new state) and writes the attempt ($9 and on) if it moved.
+fn settling(backend: Backend, state: DeliveryState) -> String {
+    let update = format!(
+        "UPDATE deliveries
+         SET state = $3, phase = NULL, last_error = $4, next_attempt_at = $5, sent_at = $6, touched_at = $7,
+             sweep_from = $8
+         WHERE id = $1 AND lease_token = $2 AND state IN ({sources}, '{state}')",
+        sources = state.sources(),
+    );
+    let insert = concat!("INSERT INTO delivery_attempts (", attempt_columns!(), ")");
+    let values = "id, attempts, COALESCE(begun_at, $7), $9, $10, $11, $12, $13, $14, $15";
+    let replace = replace_attempt!();
+    match backend {
+        // What an UPDATE changed is only seen through its RETURNING within the same statement.
+        Backend::Postgres => format!(
+            "WITH moved AS ({update} RETURNING id, attempts, begun_at)
+             {insert} SELECT {values} FROM moved
+             {replace}"
+        ),
+        // SQLite knows no UPDATE inside a WITH. The second statement finds the row that the first has moved.
+        Backend::Sqlite => format!(
+            "{update};
+             {insert} SELECT {values} FROM deliveries WHERE id = $1 AND lease_token = $2 AND state = $3
+             {replace}"
+        ),
+    }
+}
+
+/// Writes how an attempt ended that did not say so itself.
 pub(super) async fn write_attempt(
     session: &mut Session,
     id: Uuid,
@@ -193,25 +216,30 @@ pub(super) async fn write_attempt(
     outcome: AttemptOutcome,
 ) -> Result<(), StoreError> {
     session
-        .sql(
-            "INSERT INTO delivery_attempts
-                 (delivery_id, n, started_at, relay, phase, code, enhanced, text, duration_ms, outcome)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-             ON CONFLICT (delivery_id, n) DO UPDATE SET
-                 relay = excluded.relay, phase = excluded.phase, code = excluded.code, enhanced = excluded.enhanced,
-                 text = excluded.text, duration_ms = excluded.duration_ms, outcome = excluded.outcome",
-        )
+        .sql(concat!(
+            "INSERT INTO delivery_attempts (",
+            attempt_columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ",
+            replace_attempt!()
+        ))
         .bind(id)
         .bind(n)
         .bind(At(started_at))
-        .bind(report.relay.as_deref())
-        .bind(report.phase.as_deref())
-        .bind(report.code.map(i64::from))
-        .bind(report.enhanced.as_deref())
-        .bind(report.text.as_deref())
-        .bind(i64::try_from(report.duration.as_millis()).unwrap_or(i64::MAX))
-        .bind(outcome)
+        .bind_report(report, outcome)
         .run()
         .await?;
     Ok(())
+}
+
+impl Statement<'_> {
+    /// The seven values of an attempt, in the order of the columns.
+    fn bind_report(self, report: &AttemptReport, outcome: AttemptOutcome) -> Self {
+        self.bind(report.relay.as_deref())
+            .bind(report.phase.as_deref())
+            .bind(report.code.map(i64::from))
+            .bind(report.enhanced.as_deref())
+            .bind(report.text.as_deref())
+            .bind(i64::try_from(report.duration.as_millis()).unwrap_or(i64::MAX))
+            .bind(outcome)
+    }
 }

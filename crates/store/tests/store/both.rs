@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::{
-    BookingEventKind, DeliveryRef, NewBookingEvent, NewDelivery, Party, Price, Snapshot, Store, StoreConfig, content_hash,
+    BookingEventKind, DeliveryRef, NewBookingEvent, NewDelivery, Party, Price, Snapshot, Store, StoreConfig,
+    content_hash,
 };
 use testkit::{Database, janitor};
 use uuid::Uuid;

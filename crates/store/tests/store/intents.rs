@@ -96,7 +96,8 @@ on_both! {
 /// The statements of the sweep, with their placeholders filled.
 const EVENTS: &str = "SELECT booking_id FROM booking_events WHERE state = 'accepted' AND sweep_from < {now}
                       ORDER BY sweep_from LIMIT 100";
-const DELIVERIES: &str = "SELECT id FROM deliveries WHERE state IN ('queued', 'sending', 'deferred') AND sweep_from < {now}
+const DELIVERIES: &str =
+    "SELECT id FROM deliveries WHERE state IN ('queued', 'sending', 'deferred') AND sweep_from < {now}
                           ORDER BY sweep_from LIMIT 100";
 const FAILED: &str = "SELECT id FROM deliveries WHERE state = 'failed'
                       AND state IN ('deferred', 'held', 'suppressed', 'cancelled', 'expired', 'failed', 'unknown')

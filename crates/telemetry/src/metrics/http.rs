@@ -18,34 +18,17 @@ pub struct HttpMeter {
 
 impl HttpMeter {
     pub(super) fn new(method: &str, route: &str) -> Self {
-        let duration =
-            histogram!(HTTP_DURATION, "method" => method.to_owned(), "route" => route.to_owned());
-        Self {
-            method: method.to_owned(),
-            route: route.to_owned(),
-            answered: RwLock::default(),
-            duration,
-        }
+        let duration = histogram!(HTTP_DURATION, "method" => method.to_owned(), "route" => route.to_owned());
+        Self { method: method.to_owned(), route: route.to_owned(), answered: RwLock::default(), duration }
     }
 
     /// One request was answered with `status` after `took`.
     pub fn answered(&self, status: u16, took: Duration) {
         self.duration.record(took.as_secs_f64());
-        let known = self
-            .answered
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&status)
-            .map(|c| c.increment(1));
+        let known = self.answered.read().unwrap_or_else(PoisonError::into_inner).get(&status).map(|c| c.increment(1));
         if known.is_none() {
-            let mut answered = self
-                .answered
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            answered
-                .entry(status)
-                .or_insert_with(|| self.counter(status))
-                .increment(1);
+            let mut answered = self.answered.write().unwrap_or_else(PoisonError::into_inner);
+            answered.entry(status).or_insert_with(|| self.counter(status)).increment(1);
         }
     }
 
@@ -66,9 +49,7 @@ mod tests {
         let text = rendered(|| {
             let meters = Meters::default();
             for status in [202, 202, 422] {
-                meters
-                    .http("POST", "/v1/jobs")
-                    .answered(status, Duration::from_millis(1));
+                meters.http("POST", "/v1/jobs").answered(status, Duration::from_millis(1));
             }
         });
         let line = |line: &str| assert!(text.contains(line), "{line}\n{text}");

@@ -125,18 +125,10 @@ mod tests {
         });
         let line = |line: &str| assert!(text.contains(line), "{line}\n{text}");
         line(r#"postrider_jobs_started_total{queue="emails",kind="email.send"} 2"#);
-        line(
-            r#"postrider_jobs_finished_total{queue="emails",kind="email.send",outcome="completed"} 1"#,
-        );
-        line(
-            r#"postrider_jobs_finished_total{queue="emails",kind="email.send",outcome="expired"} 5"#,
-        );
-        line(
-            r#"postrider_jobs_duration_seconds_bucket{queue="emails",kind="email.send",le="0.0001"} 1"#,
-        );
-        line(
-            r#"postrider_jobs_duration_seconds_bucket{queue="emails",kind="email.send",le="60"} 2"#,
-        );
+        line(r#"postrider_jobs_finished_total{queue="emails",kind="email.send",outcome="completed"} 1"#);
+        line(r#"postrider_jobs_finished_total{queue="emails",kind="email.send",outcome="expired"} 5"#);
+        line(r#"postrider_jobs_duration_seconds_bucket{queue="emails",kind="email.send",le="0.0001"} 1"#);
+        line(r#"postrider_jobs_duration_seconds_bucket{queue="emails",kind="email.send",le="60"} 2"#);
         line(r#"postrider_jobs_duration_seconds_count{queue="emails",kind="email.send"} 2"#);
     }
 }

@@ -40,27 +40,18 @@ impl Meters {
     /// The meter of a queue.
     #[must_use]
     pub fn queue(&self, queue: &str) -> Arc<QueueMeter> {
-        flat(&self.0.queues, queue, |queue| {
-            Arc::new(QueueMeter::new(queue))
-        })
+        flat(&self.0.queues, queue, |queue| Arc::new(QueueMeter::new(queue)))
     }
 
     /// The meter of a route, given as its pattern (`/v1/jobs/{id}`), never as the path that was asked for.
     #[must_use]
     pub fn http(&self, method: &str, route: &str) -> Arc<HttpMeter> {
-        nested(&self.0.http, route, method, |route, method| {
-            HttpMeter::new(method, route)
-        })
+        nested(&self.0.http, route, method, |route, method| HttpMeter::new(method, route))
     }
 
     /// Counts a delivery that reached `state`.
     pub fn delivery(&self, state: &str) {
-        flat(
-            &self.0.deliveries,
-            state,
-            |state| counter!(DELIVERIES, "state" => state.to_owned()),
-        )
-        .increment(1);
+        flat(&self.0.deliveries, state, |state| counter!(DELIVERIES, "state" => state.to_owned())).increment(1);
     }
 }
 
@@ -69,11 +60,7 @@ fn flat<M: Clone>(map: &RwLock<HashMap<String, M>>, name: &str, make: impl FnOnc
         return meter.clone();
     }
     let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
-    let name = if map.len() < MOST_VALUES || map.contains_key(name) {
-        name
-    } else {
-        OTHER
-    };
+    let name = if map.len() < MOST_VALUES || map.contains_key(name) { name } else { OTHER };
     if let Some(meter) = map.get(name) {
         return meter.clone();
     }
@@ -82,37 +69,17 @@ fn flat<M: Clone>(map: &RwLock<HashMap<String, M>>, name: &str, make: impl FnOnc
     meter
 }
 
-fn nested<M>(
-    map: &Nested<M>,
-    outer: &str,
-    inner: &str,
-    make: impl FnOnce(&str, &str) -> M,
-) -> Arc<M> {
-    if let Some(meter) = map
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .get(outer)
-        .and_then(|inners| inners.get(inner))
+fn nested<M>(map: &Nested<M>, outer: &str, inner: &str, make: impl FnOnce(&str, &str) -> M) -> Arc<M> {
+    if let Some(meter) =
+        map.read().unwrap_or_else(PoisonError::into_inner).get(outer).and_then(|inners| inners.get(inner))
     {
         return Arc::clone(meter);
     }
     let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
-    let outer = if map.len() < MOST_VALUES || map.contains_key(outer) {
-        outer
-    } else {
-        OTHER
-    };
+    let outer = if map.len() < MOST_VALUES || map.contains_key(outer) { outer } else { OTHER };
     let inners = map.entry(outer.to_owned()).or_default();
-    let inner = if inners.len() < MOST_VALUES || inners.contains_key(inner) {
-        inner
-    } else {
-        OTHER
-    };
-    Arc::clone(
-        inners
-            .entry(inner.to_owned())
-            .or_insert_with(|| Arc::new(make(outer, inner))),
-    )
+    let inner = if inners.len() < MOST_VALUES || inners.contains_key(inner) { inner } else { OTHER };
+    Arc::clone(inners.entry(inner.to_owned()).or_insert_with(|| Arc::new(make(outer, inner))))
 }
 
 #[cfg(test)]
@@ -137,10 +104,7 @@ mod tests {
             (0..MOST_VALUES + 100).for_each(|i| meters.job("q", &format!("k{i}")).enqueued(1));
         });
         assert!(text.contains(r#"postrider_jobs_enqueued_total{queue="q",kind="other"} 100"#));
-        assert_eq!(
-            text.matches("postrider_jobs_enqueued_total{").count(),
-            MOST_VALUES + 1
-        );
+        assert_eq!(text.matches("postrider_jobs_enqueued_total{").count(), MOST_VALUES + 1);
     }
 
     #[test]
@@ -151,9 +115,6 @@ mod tests {
             meters.delivery("sent");
             meters.delivery("held");
         });
-        assert!(
-            text.contains(r#"postrider_deliveries_total{state="sent"} 2"#),
-            "{text}"
-        );
+        assert!(text.contains(r#"postrider_deliveries_total{state="sent"} 2"#), "{text}");
     }
 }

@@ -29,8 +29,8 @@ pub const DELIVERIES: &str = "postrider_deliveries_total";
 
 /// Upper ends of the duration buckets in seconds, from 100 µs to 10 min.
 pub const DURATION_BUCKETS: [f64; 19] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    10.0, 30.0, 60.0, 300.0, 600.0,
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0,
+    300.0, 600.0,
 ];
 
 /// Gives every figure its help text; needs the recorder to be in place.
@@ -40,11 +40,7 @@ pub(super) fn describe() {
     describe_counter!(JOBS_FINISHED, "Runs of jobs ended, by outcome.");
     describe_histogram!(JOB_DURATION, Unit::Seconds, "How long runs of jobs took.");
     describe_gauge!(QUEUE_DEPTH, "Jobs in a queue, by state.");
-    describe_gauge!(
-        QUEUE_OLDEST,
-        Unit::Seconds,
-        "Age of the oldest job that could run."
-    );
+    describe_gauge!(QUEUE_OLDEST, Unit::Seconds, "Age of the oldest job that could run.");
     describe_gauge!(QUEUE_PAUSED, "1 while the queue is paused.");
     describe_counter!(LEASE_LOSSES, "Leases that ran out under a worker.");
     describe_gauge!(JOBS_IN_FLIGHT, "Jobs running in this process.");

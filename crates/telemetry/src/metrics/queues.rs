@@ -26,15 +26,8 @@ pub enum QueueState {
 }
 
 impl QueueState {
-    const ALL: [Self; 7] = [
-        Self::Scheduled,
-        Self::Available,
-        Self::Running,
-        Self::Completed,
-        Self::Dead,
-        Self::Cancelled,
-        Self::Expired,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Scheduled, Self::Available, Self::Running, Self::Completed, Self::Dead, Self::Cancelled, Self::Expired];
 
     /// The label.
     #[must_use]
@@ -63,9 +56,8 @@ pub struct QueueMeter {
 impl QueueMeter {
     pub(super) fn new(queue: &str) -> Self {
         let labels = [("queue", queue.to_owned())];
-        let depth = QueueState::ALL.map(
-            |state| gauge!(QUEUE_DEPTH, "queue" => queue.to_owned(), "state" => state.as_str()),
-        );
+        let depth =
+            QueueState::ALL.map(|state| gauge!(QUEUE_DEPTH, "queue" => queue.to_owned(), "state" => state.as_str()));
         Self {
             depth,
             oldest: gauge!(QUEUE_OLDEST, &labels),

@@ -54,9 +54,7 @@ pub fn install() -> Result<MetricsHandle, MetricsError> {
 }
 
 fn builder() -> Result<PrometheusBuilder, MetricsError> {
-    PrometheusBuilder::new()
-        .set_buckets(&DURATION_BUCKETS)
-        .map_err(|e| MetricsError(e.to_string()))
+    PrometheusBuilder::new().set_buckets(&DURATION_BUCKETS).map_err(|e| MetricsError(e.to_string()))
 }
 
 /// Runs `count` against a recorder of its own and renders what it counted.
@@ -81,14 +79,8 @@ mod tests {
         let meters = Meters::default();
         meters.job("emails", "email.send").enqueued(3);
         let text = handle.render();
-        assert!(
-            text.contains("# HELP postrider_jobs_enqueued_total Jobs accepted into a queue."),
-            "{text}"
-        );
-        assert!(
-            text.contains(r#"postrider_jobs_enqueued_total{queue="emails",kind="email.send"} 3"#),
-            "{text}"
-        );
+        assert!(text.contains("# HELP postrider_jobs_enqueued_total Jobs accepted into a queue."), "{text}");
+        assert!(text.contains(r#"postrider_jobs_enqueued_total{queue="emails",kind="email.send"} 3"#), "{text}");
         assert!(install().is_err());
     }
 }

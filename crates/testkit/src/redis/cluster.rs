@@ -24,43 +24,21 @@ impl RedisCluster {
         }
         for (i, node) in nodes.iter().enumerate() {
             let (first, last) = (SLOTS * i / count, SLOTS * (i + 1) / count - 1);
-            node.ask::<()>(&[
-                "CLUSTER",
-                "ADDSLOTSRANGE",
-                &first.to_string(),
-                &last.to_string(),
-            ])
-            .await;
+            node.ask::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]).await;
             // Nodes that begin with the same epoch would first have to settle which is older.
-            node.ask::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(i + 1).to_string()])
-                .await;
+            node.ask::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(i + 1).to_string()]).await;
         }
         for node in &nodes[1..] {
-            let bus: String = node
-                .ask::<Vec<String>>(&["CONFIG", "GET", "cluster-port"])
-                .await
-                .remove(1);
-            nodes[0]
-                .ask::<()>(&[
-                    "CLUSTER",
-                    "MEET",
-                    "127.0.0.1",
-                    &node.port().to_string(),
-                    &bus,
-                ])
-                .await;
+            let bus: String = node.ask::<Vec<String>>(&["CONFIG", "GET", "cluster-port"]).await.remove(1);
+            nodes[0].ask::<()>(&["CLUSTER", "MEET", "127.0.0.1", &node.port().to_string(), &bus]).await;
         }
         for node in &nodes {
-            wait_until(
-                "every node knows every slot",
-                Duration::from_secs(30),
-                async || {
-                    let info: String = node.ask(&["CLUSTER", "INFO"]).await;
-                    info.contains("cluster_state:ok")
-                        && info.contains(&format!("cluster_known_nodes:{count}\r"))
-                        && info.contains(&format!("cluster_slots_ok:{SLOTS}\r"))
-                },
-            )
+            wait_until("every node knows every slot", Duration::from_secs(30), async || {
+                let info: String = node.ask(&["CLUSTER", "INFO"]).await;
+                info.contains("cluster_state:ok")
+                    && info.contains(&format!("cluster_known_nodes:{count}\r"))
+                    && info.contains(&format!("cluster_slots_ok:{SLOTS}\r"))
+            })
             .await;
         }
         Self { nodes }
@@ -69,11 +47,7 @@ impl RedisCluster {
     /// `redis+cluster://127.0.0.1:a,127.0.0.1:b,…`
     #[must_use]
     pub fn url(&self) -> String {
-        let hosts: Vec<_> = self
-            .nodes
-            .iter()
-            .map(|node| format!("127.0.0.1:{}", node.port()))
-            .collect();
+        let hosts: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
         format!("redis+cluster://{}", hosts.join(","))
     }
 

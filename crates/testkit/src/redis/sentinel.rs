@@ -26,12 +26,7 @@ impl Sentinels {
         let port = master.port().to_string();
         let mut servers = vec![master];
         for _ in 0..replicas {
-            servers.push(
-                server()
-                    .set("replicaof", &format!("127.0.0.1 {port}"))
-                    .start()
-                    .await,
-            );
+            servers.push(server().set("replicaof", &format!("127.0.0.1 {port}")).start().await);
         }
         let mut sentinels = Vec::new();
         for _ in 0..3 {
@@ -39,40 +34,28 @@ impl Sentinels {
                 .sentinel()
                 .set("sentinel monitor", &format!("{MASTER} 127.0.0.1 {port} 2"))
                 // It asks once a second at most: a shorter time would take one late answer for a death.
-                .set(
-                    "sentinel down-after-milliseconds",
-                    &format!("{MASTER} 1500"),
-                )
+                .set("sentinel down-after-milliseconds", &format!("{MASTER} 1500"))
                 .set("sentinel failover-timeout", &format!("{MASTER} 10000"))
                 .start()
                 .await;
             sentinels.push(sentinel);
         }
         let all = Self { servers, sentinels };
-        wait_until(
-            "replicas are in step and Sentinels know each other",
-            SOON,
-            async || {
-                let connected = all.servers[0].info("connected_slaves").await;
-                let mut ready = connected.is_some_and(|count| count == replicas.to_string());
-                for replica in &all.servers[1..] {
-                    ready &= replica.info("master_link_status").await.as_deref() == Some("up");
-                }
-                for sentinel in &all.sentinels {
-                    let fields: Vec<String> = sentinel.ask(&["SENTINEL", "MASTER", MASTER]).await;
-                    let field = |name: &str| {
-                        fields
-                            .chunks(2)
-                            .find(|pair| pair[0] == name)
-                            .map(|pair| pair[1].clone())
-                    };
-                    ready &= field("num-slaves") == Some(replicas.to_string());
-                    ready &= field("num-other-sentinels").as_deref() == Some("2");
-                    ready &= field("flags").as_deref() == Some("master");
-                }
-                ready
-            },
-        )
+        wait_until("replicas are in step and Sentinels know each other", SOON, async || {
+            let connected = all.servers[0].info("connected_slaves").await;
+            let mut ready = connected.is_some_and(|count| count == replicas.to_string());
+            for replica in &all.servers[1..] {
+                ready &= replica.info("master_link_status").await.as_deref() == Some("up");
+            }
+            for sentinel in &all.sentinels {
+                let fields: Vec<String> = sentinel.ask(&["SENTINEL", "MASTER", MASTER]).await;
+                let field = |name: &str| fields.chunks(2).find(|pair| pair[0] == name).map(|pair| pair[1].clone());
+                ready &= field("num-slaves") == Some(replicas.to_string());
+                ready &= field("num-other-sentinels").as_deref() == Some("2");
+                ready &= field("flags").as_deref() == Some("master");
+            }
+            ready
+        })
         .await;
         all
     }
@@ -80,23 +63,14 @@ impl Sentinels {
     /// `redis+sentinel://127.0.0.1:a,127.0.0.1:b,127.0.0.1:c/main/0`
     #[must_use]
     pub fn url(&self) -> String {
-        let hosts: Vec<_> = self
-            .sentinels
-            .iter()
-            .map(|s| format!("127.0.0.1:{}", s.port()))
-            .collect();
+        let hosts: Vec<_> = self.sentinels.iter().map(|s| format!("127.0.0.1:{}", s.port())).collect();
         format!("redis+sentinel://{}/{MASTER}/0", hosts.join(","))
     }
 
     /// The port of the master, as the first Sentinel sees it.
     pub async fn master_port(&self) -> u16 {
-        let address: Vec<String> = self.sentinels[0]
-            .ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER])
-            .await;
-        address
-            .get(1)
-            .and_then(|port| port.parse().ok())
-            .expect("an address and a port")
+        let address: Vec<String> = self.sentinels[0].ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER]).await;
+        address.get(1).and_then(|port| port.parse().ok()).expect("an address and a port")
     }
 
     /// The server that is master now.
@@ -105,10 +79,7 @@ impl Sentinels {
     /// When the Sentinels name none of ours.
     pub async fn master(&mut self) -> &mut Redis {
         let port = self.master_port().await;
-        self.servers
-            .iter_mut()
-            .find(|server| server.port() == port)
-            .expect("the master is one of ours")
+        self.servers.iter_mut().find(|server| server.port() == port).expect("the master is one of ours")
     }
 
     /// Kills the master and waits until all Sentinels agree on another that takes writes; returns its port.
@@ -132,15 +103,10 @@ impl Sentinels {
         wait_until("all Sentinels see all replicas as such", SOON, async || {
             let mut seen = true;
             for sentinel in &self.sentinels {
-                let replicas: Vec<Vec<String>> =
-                    sentinel.ask(&["SENTINEL", "REPLICAS", MASTER]).await;
+                let replicas: Vec<Vec<String>> = sentinel.ask(&["SENTINEL", "REPLICAS", MASTER]).await;
                 for replica in &replicas {
-                    let field = |name: &str| {
-                        replica
-                            .chunks(2)
-                            .find(|pair| pair[0] == name)
-                            .map(|pair| pair[1].as_str())
-                    };
+                    let field =
+                        |name: &str| replica.chunks(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str());
                     seen &= field("flags") == Some("slave");
                     seen &= field("role-reported") == Some("slave");
                     seen &= field("master-link-status") == Some("ok");
@@ -149,9 +115,7 @@ impl Sentinels {
             seen
         })
         .await;
-        self.sentinels[0]
-            .ask::<()>(&["SENTINEL", "FAILOVER", MASTER])
-            .await;
+        self.sentinels[0].ask::<()>(&["SENTINEL", "FAILOVER", MASTER]).await;
         self.wait_for_other_than(old_port).await
     }
 
@@ -168,12 +132,7 @@ impl Sentinels {
             for sentinel in &self.sentinels {
                 let words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER];
                 let address: Vec<String> = sentinel.ask(&words).await;
-                ports.push(
-                    address
-                        .get(1)
-                        .and_then(|port| port.parse().ok())
-                        .unwrap_or(old),
-                );
+                ports.push(address.get(1).and_then(|port| port.parse().ok()).unwrap_or(old));
             }
             new = ports[0];
             if new == old || ports.iter().any(|port| *port != new) {

@@ -4,9 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use redis::{
-    ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, Value,
-};
+use redis::{ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, Value};
 
 use super::Tls;
 use crate::process::{Process, ProcessBuilder, Signal};
@@ -93,34 +91,21 @@ impl RedisBuilder {
             let tls = certificates.clone().map(|tls| (free_port(), tls));
             self.write_conf(&dir, port, tls.as_ref());
             let process = self.spawn(&dir);
-            let mut redis = Redis {
-                process,
-                how: self.clone(),
-                dir: dir.clone(),
-                port,
-                tls,
-            };
+            let mut redis = Redis { process, how: self.clone(), dir: dir.clone(), port, tls };
             if redis.answers().await {
                 return redis;
             }
             // Ended: another process was quicker to take the port.
             let log = redis.process.log();
-            assert!(
-                log.contains("Address already in use"),
-                "redis-server does not start:\n{log}"
-            );
+            assert!(log.contains("Address already in use"), "redis-server does not start:\n{log}");
         }
         panic!("ten ports in a row were taken by others");
     }
 
     fn spawn(&self, dir: &Path) -> Process {
-        let program = std::env::var_os("POSTRIDER_TEST_REDIS_SERVER")
-            .unwrap_or_else(|| "redis-server".into());
+        let program = std::env::var_os("POSTRIDER_TEST_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
         let mode: &[&str] = if self.sentinel { &["--sentinel"] } else { &[] };
-        ProcessBuilder::new("redis-server", PathBuf::from(program))
-            .args([dir.join("redis.conf")])
-            .args(mode)
-            .spawn()
+        ProcessBuilder::new("redis-server", PathBuf::from(program)).args([dir.join("redis.conf")]).args(mode).spawn()
     }
 
     fn write_conf(&self, dir: &Path, port: u16, tls: Option<&(u16, Tls)>) {
@@ -131,26 +116,14 @@ impl RedisBuilder {
             line("repl-diskless-sync-delay 0\nenable-debug-command local".to_owned());
         }
         if self.cluster {
-            line(format!(
-                "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-port {}",
-                free_port()
-            ));
+            line(format!("cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-port {}", free_port()));
         }
         if let Some((tls_port, tls)) = tls {
-            line(format!(
-                "tls-port {tls_port}\ntls-auth-clients no\ntls-ca-cert-file {}",
-                tls.ca_file.display()
-            ));
-            line(format!(
-                "tls-cert-file {}\ntls-key-file {}",
-                tls.cert_file.display(),
-                tls.key_file.display()
-            ));
+            line(format!("tls-port {tls_port}\ntls-auth-clients no\ntls-ca-cert-file {}", tls.ca_file.display()));
+            line(format!("tls-cert-file {}\ntls-key-file {}", tls.cert_file.display(), tls.key_file.display()));
         }
         if let Some((name, password)) = &self.user {
-            line(format!(
-                "user default off\nuser {name} on >{password} ~* &* +@all"
-            ));
+            line(format!("user default off\nuser {name} on >{password} ~* &* +@all"));
         }
         for (name, value) in &self.settings {
             line(format!("{name} {value}"));
@@ -163,13 +136,7 @@ impl Redis {
     /// How to start one that is not as plain as [`Redis::start`]'s.
     #[must_use]
     pub fn builder() -> RedisBuilder {
-        RedisBuilder {
-            settings: Vec::new(),
-            user: None,
-            tls: false,
-            cluster: false,
-            sentinel: false,
-        }
+        RedisBuilder { settings: Vec::new(), user: None, tls: false, cluster: false, sentinel: false }
     }
 
     /// A server that keeps nothing on disk.
@@ -191,12 +158,7 @@ impl Redis {
     /// `redis://…/0` or `rediss://…/0`, with user and password where it asks for them.
     #[must_use]
     pub fn url(&self) -> String {
-        let user = self
-            .how
-            .user
-            .as_ref()
-            .map(|(name, password)| format!("{name}:{password}@"))
-            .unwrap_or_default();
+        let user = self.how.user.as_ref().map(|(name, password)| format!("{name}:{password}@")).unwrap_or_default();
         match &self.tls {
             Some((port, _)) => format!("rediss://{user}127.0.0.1:{port}/0"),
             None => format!("redis://{user}127.0.0.1:{}/0", self.port),
@@ -232,11 +194,7 @@ impl Redis {
     pub async fn start_again(&mut self) {
         assert!(!self.process.is_running(), "it still runs");
         self.process = self.how.spawn(&self.dir);
-        assert!(
-            self.answers().await,
-            "redis-server does not start again:\n{}",
-            self.process.log()
-        );
+        assert!(self.answers().await, "redis-server does not start again:\n{}", self.process.log());
     }
 
     /// Ends it in order and starts it again.
@@ -263,8 +221,7 @@ impl Redis {
 
     /// Closes every client's connection; says how many.
     pub async fn kill_connections(&self) -> i64 {
-        self.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"])
-            .await
+        self.ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await
     }
 
     /// `CONFIG SET`.
@@ -279,29 +236,20 @@ impl Redis {
 
     /// `used_memory` in bytes.
     pub async fn memory(&self) -> u64 {
-        self.info("used_memory")
-            .await
-            .and_then(|text| text.parse().ok())
-            .expect("INFO holds it")
+        self.info("used_memory").await.and_then(|text| text.parse().ok()).expect("INFO holds it")
     }
 
     /// One field of `INFO`; `None` when there is no such field, or nobody answers just now.
     pub async fn info(&self, field: &str) -> Option<String> {
         let answer = self.try_ask(&["INFO", "everything"]).await.ok()?;
         let text: String = redis::from_redis_value(answer).ok()?;
-        let line = text
-            .lines()
-            .find(|line| line.split_once(':').is_some_and(|(name, _)| name == field))?;
+        let line = text.lines().find(|line| line.split_once(':').is_some_and(|(name, _)| name == field))?;
         line.split_once(':').map(|(_, value)| value.to_owned())
     }
 
     /// Notes commands that run longer than `longer_than`, from now on, with an empty log.
     pub async fn watch_slow(&self, longer_than: Duration) {
-        self.config_set(
-            "slowlog-log-slower-than",
-            &longer_than.as_micros().to_string(),
-        )
-        .await;
+        self.config_set("slowlog-log-slower-than", &longer_than.as_micros().to_string()).await;
         self.config_set("slowlog-max-len", "1000").await;
         self.ask::<()>(&["SLOWLOG", "RESET"]).await;
     }
@@ -312,10 +260,7 @@ impl Redis {
         let entries: Vec<Entry> = self.ask(&["SLOWLOG", "GET", "-1"]).await;
         entries
             .into_iter()
-            .map(|(_, _, micros, words, _, _)| SlowCommand {
-                took: Duration::from_micros(micros),
-                words,
-            })
+            .map(|(_, _, micros, words, _, _)| SlowCommand { took: Duration::from_micros(micros), words })
             .collect()
     }
 
@@ -324,10 +269,7 @@ impl Redis {
     /// # Panics
     /// When it fails.
     pub async fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        let value = self
-            .try_ask(words)
-            .await
-            .unwrap_or_else(|e| panic!("redis {words:?}: {e}"));
+        let value = self.try_ask(words).await.unwrap_or_else(|e| panic!("redis {words:?}: {e}"));
         redis::from_redis_value(value).unwrap_or_else(|e| panic!("redis {words:?}: {e}"))
     }
 
@@ -341,15 +283,10 @@ impl Redis {
             let client = redis::Client::open(self.connection_info()?)?;
             let mut connection = client.get_multiplexed_async_connection().await?;
             let (name, args) = words.split_first().expect("a command has a name");
-            let value: Value = redis::cmd(name)
-                .arg(args)
-                .query_async(&mut connection)
-                .await?;
+            let value: Value = redis::cmd(name).arg(args).query_async(&mut connection).await?;
             value.extract_error()
         };
-        tokio::time::timeout(Duration::from_secs(5), exchange)
-            .await
-            .map_err(late)?
+        tokio::time::timeout(Duration::from_secs(5), exchange).await.map_err(late)?
     }
 
     /// The plain port, so that asking needs no certificate.
@@ -368,14 +305,11 @@ impl Redis {
         let mut running = true;
         wait_until("redis-server answers", SOON, async || {
             running = self.process.is_running();
-            let answer = self
-                .try_ask(&["INFO", "everything"])
-                .await
-                .and_then(|v| Ok(redis::from_redis_value::<String>(v)?));
+            let answer =
+                self.try_ask(&["INFO", "everything"]).await.and_then(|v| Ok(redis::from_redis_value::<String>(v)?));
             // Another server may have taken the port that ours wanted.
             let ours = |info: String| {
-                info.contains(&format!("process_id:{pid}\r"))
-                    && (self.how.sentinel || info.contains("\nloading:0\r"))
+                info.contains(&format!("process_id:{pid}\r")) && (self.how.sentinel || info.contains("\nloading:0\r"))
             };
             !running || answer.is_ok_and(ours)
         })

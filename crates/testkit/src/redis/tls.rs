@@ -23,17 +23,13 @@ impl Tls {
         let mut authority = CertificateParams::new(Vec::new()).expect("no name is no bad name");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority_key = KeyPair::generate().expect("there is randomness");
-        let authority_cert = authority
-            .self_signed(&authority_key)
-            .expect("the parameters are complete");
+        let authority_cert = authority.self_signed(&authority_key).expect("the parameters are complete");
         let issuer = Issuer::new(authority, authority_key);
 
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let server_key = KeyPair::generate().expect("there is randomness");
         let server = CertificateParams::new(names).expect("the names are valid");
-        let server_cert = server
-            .signed_by(&server_key, &issuer)
-            .expect("the parameters are complete");
+        let server_cert = server.signed_by(&server_key, &issuer).expect("the parameters are complete");
 
         let write = |name: &str, pem: String| {
             let path = dir.join(name);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use job::{JobState, JobId};
+use job::{JobId, JobState};
 use queue::{Cancelled, Disposition, Enqueued, Extended};
 
 use crate::stage::*;

@@ -87,10 +87,8 @@ pub async fn no_jobs_at_all_are_fine(s: &Stage) {
 }
 
 pub async fn more_jobs_than_a_batch_of_several_queues_are_answered_in_order(s: &Stage) {
-    let jobs: Vec<Enqueue> = (0..1_500)
-        .map(|n| s.job_in(if n % 3 == 0 { &s.other } else { &s.queue }))
-        .map(Enqueue::from)
-        .collect();
+    let jobs: Vec<Enqueue> =
+        (0..1_500).map(|n| s.job_in(if n % 3 == 0 { &s.other } else { &s.queue })).map(Enqueue::from).collect();
     // Every hundredth is there already.
     for job in jobs.iter().step_by(100) {
         s.put(job.envelope.clone()).await;
@@ -102,7 +100,8 @@ pub async fn more_jobs_than_a_batch_of_several_queues_are_answered_in_order(s: &
         assert_eq!(*answer, expected, "job {n}");
     }
     let stats = s.broker.stats().await.unwrap();
-    let count = |queue: &job::QueueName| stats.iter().find(|stats| stats.queue == *queue).unwrap().count(JobState::Available);
+    let count =
+        |queue: &job::QueueName| stats.iter().find(|stats| stats.queue == *queue).unwrap().count(JobState::Available);
     assert_eq!((count(&s.queue), count(&s.other)), (1_000, 500));
 }
 

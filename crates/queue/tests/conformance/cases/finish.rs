@@ -126,7 +126,9 @@ pub async fn a_stale_lease_changes_nothing_and_harms_no_neighbour(s: &Stage) {
     s.put_many(4).await;
     let running = s.lease(4).await;
     let never: JobId = s.job().id;
-    for disposition in [completed(), retry_after(SECOND), snooze(SECOND), dead(), Disposition::Cancelled, Disposition::Release] {
+    for disposition in
+        [completed(), retry_after(SECOND), snooze(SECOND), dead(), Disposition::Cancelled, Disposition::Release]
+    {
         let forged = |id| {
             let mut finish = end(&running[3], disposition.clone());
             finish.lease = Lease { id, token: running[3].lease.token.wrapping_add(1) };
@@ -146,7 +148,8 @@ pub async fn a_stale_lease_changes_nothing_and_harms_no_neighbour(s: &Stage) {
     stale.disposition = retry_after(SECOND);
     let finishes = [stale, end(&running[3], retry_after(SECOND))];
     assert_eq!(s.finish_all(&finishes).await, [FinishResult::Stale, FinishResult::Done]);
-    let states = [s.state(running[0].lease.id).await, s.state(running[1].lease.id).await, s.state(running[2].lease.id).await];
+    let states =
+        [s.state(running[0].lease.id).await, s.state(running[1].lease.id).await, s.state(running[2].lease.id).await];
     assert_eq!(states, [JobState::Completed, JobState::Running, JobState::Completed]);
     assert_eq!((s.count(JobState::Running).await, s.count(JobState::Completed).await), (1, 3));
 }
@@ -163,7 +166,13 @@ pub async fn a_lease_finishes_its_job_only_once(s: &Stage) {
 pub async fn the_same_lease_twice_in_one_call_counts_once(s: &Stage) {
     s.put_many(3).await;
     let l = s.lease(3).await;
-    let finishes = [end(&l[0], completed()), end(&l[1], completed()), end(&l[0], completed()), end(&l[2], dead()), end(&l[2], dead())];
+    let finishes = [
+        end(&l[0], completed()),
+        end(&l[1], completed()),
+        end(&l[0], completed()),
+        end(&l[2], dead()),
+        end(&l[2], dead()),
+    ];
     let (done, stale) = (FinishResult::Done, FinishResult::Stale);
     assert_eq!(s.finish_all(&finishes).await, [done, done, stale, done, stale]);
     assert_eq!((s.count(JobState::Completed).await, s.count(JobState::Dead).await), (2, 1));

@@ -83,10 +83,19 @@ pub async fn filters_narrow_by_state_queue_and_kind(s: &Stage) {
     let of_kind = Filter { kind: Some(kind("email.send")), ..all.clone() };
     assert_eq!(sorted(s.list(&of_kind, 10).await), sorted(vec![mail, report, later]));
     assert_eq!(sorted(s.list(&of_kind, 1).await), sorted(vec![mail, report, later]));
-    let both = Filter { state: Some(JobState::Available), queue: Some(s.queue.clone()), kind: Some(kind("email.send")) };
+    let both =
+        Filter { state: Some(JobState::Available), queue: Some(s.queue.clone()), kind: Some(kind("email.send")) };
     assert_eq!(s.list(&both, 10).await, [mail]);
     let none = Filter { kind: Some(kind("no.such")), ..all };
     assert!(s.list(&none, 10).await.is_empty());
+}
+
+pub async fn a_rare_kind_is_found_among_many_others(s: &Stage) {
+    let rare = s.put(Envelope { kind: kind("very.rare"), ..s.job() }).await;
+    s.clock.advance(TICK);
+    s.put_many(4_500).await;
+    let filter = Filter { kind: Some(kind("very.rare")), ..Filter::default() };
+    assert_eq!(s.list(&filter, 10).await, [rare]);
 }
 
 pub async fn pages_show_each_job_once_and_in_order(s: &Stage) {

@@ -1,5 +1,7 @@
 //! Making ended jobs available again.
 
+use std::time::Duration;
+
 use job::{Clock, Envelope, JobState};
 use queue::{Disposition, Enqueued, FinishResult, Redriven};
 
@@ -80,8 +82,8 @@ pub async fn its_unique_key_is_taken_again(s: &Stage) {
 }
 
 pub async fn a_key_that_another_job_holds_stops_it(s: &Stage) {
-    let id = s.ended(s.job_under("k", 0 * SECOND), dead()).await;
-    let holder = s.put(s.job_under("k", 0 * SECOND)).await;
+    let id = s.ended(s.job_under("k", Duration::ZERO), dead()).await;
+    let holder = s.put(s.job_under("k", Duration::ZERO)).await;
     assert_eq!(s.broker.redrive(id).await.unwrap(), Redriven::KeyHeld(holder));
     assert_eq!(s.state(id).await, JobState::Dead);
     let leased = s.lease_one().await;

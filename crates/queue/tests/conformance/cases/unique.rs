@@ -33,7 +33,13 @@ pub async fn a_key_of_another_queue_is_another_key(s: &Stage) {
 }
 
 pub async fn a_key_is_free_when_its_job_has_ended(s: &Stage) {
-    let ends = [completed(), Disposition::Completed { result: Some("1".into()) }, dead(), Disposition::Cancelled, Disposition::Expired];
+    let ends = [
+        completed(),
+        Disposition::Completed { result: Some("1".into()) },
+        dead(),
+        Disposition::Cancelled,
+        Disposition::Expired,
+    ];
     for end in ends {
         s.ended(s.job_under("k", NONE), end).await;
     }

@@ -1,0 +1,41 @@
+//! Workers are killed again and again while they work. Every job that was accepted completes, with one effect.
+
+use std::time::Duration;
+
+use job::JobState;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use testkit::{Redis, wait_until};
+
+use crate::load::{reckon, send_effects};
+use crate::rig::{Rig, SOON, count};
+use crate::turn;
+
+const WORKERS: usize = 3;
+const KILLS: usize = 20;
+const JOBS_A_KILL: usize = 200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_job_finishes_although_workers_are_killed_again_and_again() {
+    let _turn = turn::alone().await;
+    let redis = Redis::with_aof().await;
+    let rig = Rig::new(&redis.url()).await.lease(Duration::from_secs(3)).set("WORKER__CONCURRENCY", "16");
+    let (api, broker) = (rig.api().await, rig.broker());
+    let mut workers = Vec::new();
+    for n in 0..WORKERS {
+        workers.push(rig.worker(&format!("worker-{n}")).await);
+    }
+
+    let seed: u64 = rand::random();
+    println!("seed {seed}");
+    let mut chance = StdRng::seed_from_u64(seed);
+    let mut accepted = Vec::new();
+    for round in 0..KILLS {
+        accepted.extend(send_effects(&api.client, &format!("kill-{round}"), JOBS_A_KILL).await);
+        wait_until("jobs are running", SOON, async || count(&broker, JobState::Running).await > 0).await;
+        let n = (chance.next_u64() % WORKERS as u64) as usize;
+        workers[n].kill().await;
+        workers[n] = rig.worker(&format!("worker-{n}-{round}")).await;
+    }
+    reckon(&rig, &broker, &accepted).await;
+}
