@@ -1,7 +1,6 @@
 //! Reading a body: bounded, in time, JSON in UTF-8, and with the place of whatever is wrong.
 //!
-//! 1. `Content-Type` must be JSON (415), the length within the route's limit (413). A client that is in the middle of
-//!    sending too much is read a little further, so that it sees the answer and not a reset connection.
+//! 1. `Content-Type` must be JSON (415), the length within the route's limit (413).
 //! 2. The bytes must be UTF-8 and JSON (400, with line and column).
 //! 3. The JSON must fit the type (422, with the path of the field). The path is looked for only after parsing failed:
 //!    the good case is parsed once, without book-keeping.
@@ -20,10 +19,6 @@ use crate::error::{ApiError, Fault};
 use crate::object::Object;
 use crate::state::State;
 
-/// How much beyond the limit is read and thrown away, so that the client gets to see the refusal.
-const DRAIN_BYTES: usize = 32 << 20;
-/// How long that may take.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// The most that is set aside for a body on the word of its `Content-Length` alone.
 const TRUSTED_LENGTH: usize = 64 << 10;
 
@@ -56,9 +51,6 @@ async fn read(request: Request, limit: usize, patience: Duration) -> Result<Stri
     must_be_json(&head.headers)?;
     let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {
-        if !head.headers.contains_key(header::EXPECT) {
-            drain(&mut body).await;
-        }
         return Err(too_large(limit));
     }
     // A little sooner than the request's own limit, so that a slow client is told that it was slow.
@@ -76,26 +68,11 @@ async fn collect(body: &mut Body, declared: usize, limit: usize) -> Result<Vec<u
             frame.map_err(|_| ApiError::new(Fault::Malformed, "The body broke off.").field("body", "not complete"))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
-            drain(body).await;
             return Err(too_large(limit));
         }
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)
-}
-
-async fn drain(body: &mut Body) {
-    let reading = async {
-        let mut read = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            read += frame.data_ref().map_or(0, |data| data.len());
-            if read > DRAIN_BYTES {
-                break;
-            }
-        }
-    };
-    // Whether all of it was read makes no difference to the answer.
-    let _ = timeout(DRAIN_TIME, reading).await;
 }
 
 fn too_large(limit: usize) -> ApiError {

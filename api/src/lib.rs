@@ -25,6 +25,7 @@ mod routes;
 mod serve;
 mod state;
 pub mod trace_context;
+pub mod unread;
 
 pub use limits::Rate;
 pub use router::{metrics_router, router};

@@ -4,7 +4,8 @@
 //!    its own that points here (DNS rebinding). 421 otherwise.
 //! 2. It gets a request id: the caller's, if it is a plain word, or a random one. It is in the answer and in the logs.
 //! 3. It runs in a span with method, route and id; the body is in no log, nor is the path, which may name a person.
-//! 4. It may take `request_timeout`, then it is answered 503. A panic is answered 500 and logged.
+//! 4. If it is refused while its body is still coming, the rest is read, so that the client sees why ([`crate::unread`]).
+//! 5. It may take `request_timeout`, then it is answered 503. A panic is answered 500 and logged.
 
 use std::panic::AssertUnwindSafe;
 
@@ -18,6 +19,7 @@ use tracing::Instrument;
 
 use crate::error::{ApiError, Fault};
 use crate::state::State;
+use crate::unread::keep;
 
 /// The header of the request id, both ways.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,10 +30,17 @@ const LONGEST_ID: usize = 64;
 /// The layer.
 pub async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
+    let (request, rest) = keep(request);
     let mut response = match refuse_foreign_host(&state, &request) {
         Ok(()) => guarded(&state, &id, request, next).await,
         Err(refusal) => refusal.into_response(),
     };
+    if let Some(rest) = rest
+        && response.status().is_client_error()
+        && response.status() != StatusCode::REQUEST_TIMEOUT
+    {
+        rest.drain().await;
+    }
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }

@@ -199,6 +199,34 @@ async fn the_server_finishes_what_runs_when_it_is_told_to_stop() {
 }
 
 #[tokio::test]
+async fn who_sends_too_much_or_without_a_key_gets_to_see_the_refusal() {
+    let app = App::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let serving = tokio::spawn(api::serve(listener, app.router.clone(), std::future::pending()));
+    let body = vec![b'x'; 10 << 20];
+    for (path, key, status) in [
+        ("/v1/jobs", app.key.as_str(), "413"),
+        ("/v1/jobs/batch", app.key.as_str(), "413"),
+        ("/v1/jobs", "wrong", "401"),
+        ("/v1/nothing", "wrong", "404"),
+    ] {
+        let mut client = TcpStream::connect(addr).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&body).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+    }
+    serving.abort();
+}
+
+#[tokio::test]
 async fn head_and_options_are_answered() {
     let app = App::start().await;
     let head = app.call(Method::HEAD, "/healthz").send().await;

@@ -42,18 +42,22 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
         return Err(Usage(format!("dev listens on loopback only: api.listen is {found}; leave it out")).into());
     }
     make_private(&args.data)?;
-    let key = dkim_key(&args.data.join("dkim.pem"))?;
+    // Making a key takes a few tenths of a second: the queue and the store open meanwhile.
+    let key_file = args.data.join("dkim.pem");
+    let key = tokio::task::spawn_blocking(move || dkim_key(&key_file));
+    let mut parts = Parts::build(config).await?;
+    parts.store.migrate().await.context("the store in the data folder")?;
+    let key = key.await??;
+
     let zone = mail::zone::dev_zone(DEV_DOMAIN, DEV_SELECTOR, &key.public_txt())?;
     let dns = Arc::new(DnsServer::start(zone).await.context("the DNS server")?);
-    let clock: Arc<dyn job::Clock> = Arc::new(job::SystemClock);
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let catcher =
-        Catcher::start(SocketAddr::new(loopback, 0), Verifier::new(dns.addr())?, clock).await.context("the catcher")?;
-    let mut config = config;
-    config.mail.transport = Some(format!("smtp://{}", catcher.addr()).parse().context("the catcher's address")?);
-
-    let parts = Parts::build(config).await?;
-    parts.store.migrate().await.context("the store in the data folder")?;
+    let verifier = Verifier::new(dns.addr())?;
+    let catcher = Catcher::start(SocketAddr::new(loopback, 0), verifier, Arc::clone(&parts.clock))
+        .await
+        .context("the mail catcher")?;
+    let relay = format!("smtp://{}", catcher.addr());
+    parts.config.mail.transport = Some(relay.parse().context("the mail catcher's address")?);
     let names = Arc::clone(&dns);
     let dev = api::Dev { inbox: catcher.inbox(), zone: Arc::new(move || names.zone().to_string()) };
     let state = super::api::state(&parts, metrics, Some(dev))?;

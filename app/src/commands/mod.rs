@@ -12,7 +12,7 @@ pub mod queues;
 mod reach;
 pub mod worker;
 
-pub use reach::sqlite_file;
+pub use reach::{sqlite_file, why_away};
 
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use config::Config;
 use job::QueueName;
 use queue::{Broker, BrokerError};
@@ -57,8 +57,17 @@ pub fn at_queue(error: anyhow::Error, config: &Config) -> anyhow::Error {
 /// The same error, with the server or file that it is about.
 pub fn at_store(error: anyhow::Error, config: &Config) -> anyhow::Error {
     match error.downcast_ref::<StoreError>() {
-        Some(e) if e.is_transient() => error.context(format!("store.url = {}", config.store.url)),
+        Some(e) if e.is_transient() => anyhow!("store.url = {}: {}", config.store.url, why_away(e, config)),
         _ => error,
+    }
+}
+
+/// Why the store is away. Who waits for a connection in vain mostly waits for a server that is not there.
+pub fn why_away(error: &StoreError, config: &Config) -> String {
+    let said = error.to_string();
+    match said.contains("pool timed out") {
+        true => format!("the store is away: nobody answered within {}", job::duration::format(config.store.acquire_timeout)),
+        false => said,
     }
 }
 

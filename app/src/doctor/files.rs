@@ -88,7 +88,8 @@ fn folder_of(file: &Path) -> PathBuf {
 
 /// The folder, or the nearest one above it that is there: the folder will be made in it.
 fn nearest(folder: &Path) -> PathBuf {
-    folder.ancestors().find(|f| f.is_dir()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+    let found = folder.ancestors().find(|f| f.is_dir()).map_or_else(|| PathBuf::from("."), Path::to_owned);
+    found.canonicalize().unwrap_or(found)
 }
 
 /// Asks the system, without writing. The mode alone would not know of a read-only mount.
@@ -161,7 +162,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_still_to_be_made_is_judged_by_the_one_above_it() {
         let temp = std::env::temp_dir();
-        assert_eq!(nearest(&temp.join("not/there")), temp);
+        assert_eq!(nearest(&temp.join("not/there")), temp.canonicalize().unwrap());
         assert_eq!(folder_of(Path::new("queue.db")), Path::new("."));
     }
 }

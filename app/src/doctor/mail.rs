@@ -9,7 +9,7 @@ use ::mail::{DkimKey, EmailAddress};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::Report;
+use super::{Report, milliseconds};
 
 /// Looks at what mail needs.
 pub async fn check(report: &mut Report, config: &Config, dev: bool) {
@@ -37,9 +37,9 @@ async fn reach(report: &mut Report, relay: &Relay, patience: Duration) {
     let advice = "see that mail.transport names it and that no firewall stands between; mail waits until then";
     match connected {
         Ok(Ok(stream)) => {
-            let took = begun.elapsed().as_secs_f64() * 1_000.0;
+            let took = milliseconds(begun.elapsed());
             let far = stream.peer_addr().is_ok_and(|address| !address.ip().is_loopback());
-            report.ok("mail", "relay", format!("{relay} takes connections, in {took:.1} ms"));
+            report.ok("mail", "relay", format!("{relay} takes connections, in {took}"));
             if far && relay.tls == RelayTls::None {
                 report.warn(
                     "mail",

@@ -104,6 +104,12 @@ pub async fn examine(config: &Config, dev: bool) -> Report {
     report
 }
 
+/// How long a round trip took.
+fn milliseconds(took: Duration) -> String {
+    let ms = took.as_secs_f64() * 1_000.0;
+    if ms < 0.05 { "under 0.1 ms".to_owned() } else { format!("{ms:.1} ms") }
+}
+
 /// The difference between another clock and this machine's, in milliseconds: positive if the other one is ahead. It was
 /// read between `before` and `after`; the middle is the best guess.
 fn offset(other: jiff::Timestamp, before: jiff::Timestamp, after: jiff::Timestamp) -> i64 {

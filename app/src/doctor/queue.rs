@@ -9,7 +9,7 @@ use queue::{Broker, QueueStats};
 use tokio::time::Instant;
 use worker::Registry;
 
-use super::{Report, files, redis};
+use super::{Report, files, milliseconds, redis};
 use crate::commands::sqlite_file;
 use crate::output::short;
 use crate::wire;
@@ -21,6 +21,7 @@ const LONG: Duration = Duration::from_secs(600);
 
 /// Looks at the queue and, if it is one, at its Redis.
 pub async fn check(report: &mut Report, config: &Config, clock: &dyn Clock) {
+    kinds(report, config);
     if let Some(file) = sqlite_file(&config.queue.url.to_string()) {
         if files::sqlite(report, "queue", &file) {
             match wire::broker(config).await {
@@ -47,7 +48,6 @@ pub async fn check(report: &mut Report, config: &Config, clock: &dyn Clock) {
             Err(e) => report.fail("queue", "settings", format!("{e:#}"), "correct [queue]"),
         }
     }
-    kinds(report, config);
 }
 
 /// Pings it and looks at its queues; whether it could be asked.
@@ -63,7 +63,7 @@ async fn answers(report: &mut Report, config: &Config, broker: &Arc<dyn Broker>)
     }
     times.sort();
     let middle = times[times.len() / 2];
-    let found = format!("{} answers in {:.1} ms", config.queue.url, middle.as_secs_f64() * 1_000.0);
+    let found = format!("{} answers in {}", config.queue.url, milliseconds(middle));
     match middle > SLOW {
         true => report.warn("queue", "reachable", found, "bring workers and queue nearer together: each job waits for round trips"),
         false => report.ok("queue", "reachable", found),

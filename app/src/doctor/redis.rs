@@ -25,8 +25,8 @@ struct Server {
     /// Its address, in a Cluster.
     name: Option<String>,
     info: HashMap<String, String>,
-    /// `appendfsync`, where we may ask.
-    appendfsync: Option<String>,
+    /// `appendfsync` and `save`, where we may ask.
+    settings: HashMap<String, String>,
 }
 
 impl Server {
@@ -98,14 +98,13 @@ async fn servers(connection: &mut Connection) -> RedisResult<Vec<Server>> {
         let text = String::from_redis_value(value)?;
         let pairs = text.lines().filter_map(|line| line.trim_end().split_once(':'));
         let info = pairs.map(|(field, value)| (field.to_owned(), value.to_owned())).collect();
-        servers.push(Server { name, info, appendfsync: None });
+        servers.push(Server { name, info, settings: HashMap::new() });
     }
     // Many a hosted Redis does not let its settings be read.
-    if let Ok(answers) = ask(connection, &["CONFIG", "GET", "appendfsync"]).await {
+    if let Ok(answers) = ask(connection, &["CONFIG", "GET", "appendfsync", "save"]).await {
         for (name, value) in answers {
-            let setting = HashMap::<String, String>::from_redis_value(value).unwrap_or_default();
             if let Some(server) = servers.iter_mut().find(|server| server.name == name) {
-                server.appendfsync = setting.into_values().next();
+                server.settings = HashMap::from_redis_value(value).unwrap_or_default();
             }
         }
     }
@@ -157,14 +156,15 @@ fn role(report: &mut Report, server: &Server) {
 fn persistence(report: &mut Report, server: &Server) {
     let name = server.check("append-only file");
     if server.says("aof_enabled") != "1" {
-        let found = match server.says("rdb_last_save_time") {
-            "" | "0" => "off",
-            _ => "off; there are snapshots, and what came after the last one is lost with the process",
+        let found = match server.settings.get("save").map(String::as_str) {
+            None => "off",
+            Some("") => "off, and no snapshots: everything is lost with the process",
+            Some(_) => "off; there are snapshots, and what came after the last one is lost with the process",
         };
         let advice = "`CONFIG SET appendonly yes` and `CONFIG REWRITE`: without it a restart loses jobs that were acknowledged";
         report.warn(AREA, name, found, advice);
     } else {
-        match server.appendfsync.as_deref() {
+        match server.settings.get("appendfsync").map(String::as_str) {
             Some("always") => report.ok(AREA, name, "on, fsync always: a power loss loses nothing"),
             Some("everysec") => report.ok(AREA, name, "on, fsync everysec: a power loss loses up to 1 s"),
             Some(other) => report.warn(

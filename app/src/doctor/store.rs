@@ -5,8 +5,8 @@ use job::Clock;
 use store::{MigrationStatus, Store};
 use tokio::time::Instant;
 
-use super::{Report, files};
-use crate::commands::sqlite_file;
+use super::{Report, files, milliseconds};
+use crate::commands::{sqlite_file, why_away};
 use crate::wire;
 
 /// Looks at the store.
@@ -30,7 +30,7 @@ pub async fn check(report: &mut Report, config: &Config, _clock: &dyn Clock) {
 async fn answers(report: &mut Report, config: &Config, store: &Store) -> bool {
     // The first answer includes connecting.
     if let Err(e) = store.ping().await {
-        away(report, config, &e.to_string());
+        away(report, config, &why_away(&e, config));
         return false;
     }
     let begun = Instant::now();
@@ -38,8 +38,8 @@ async fn answers(report: &mut Report, config: &Config, store: &Store) -> bool {
         away(report, config, &e.to_string());
         return false;
     }
-    let took = begun.elapsed().as_secs_f64() * 1_000.0;
-    report.ok("store", "reachable", format!("{} answers in {took:.1} ms", config.store.url));
+    let took = milliseconds(begun.elapsed());
+    report.ok("store", "reachable", format!("{} answers in {took}", config.store.url));
     true
 }
 

@@ -37,12 +37,12 @@ pub struct Queue {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// Completed, cancelled and expired jobs kept a queue, 0…10,000,000.
+    /// Completed jobs kept a queue, 0…10,000,000.
     pub completed_count: u64,
     /// And for how long.
     #[serde(deserialize_with = "duration::deserialize")]
     pub completed_age: Duration,
-    /// Dead jobs kept a queue, 0…10,000,000.
+    /// Dead jobs kept a queue, 0…10,000,000; as many cancelled ones, and as many expired ones.
     pub dead_count: u64,
     /// And for how long.
     #[serde(deserialize_with = "duration::deserialize")]

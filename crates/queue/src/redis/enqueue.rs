@@ -23,18 +23,24 @@ impl RedisBroker {
             self.register(queue).await?;
             let base = self.base(queue);
             for chunk in members.chunks(MAX_BATCH) {
-                let mut arguments = Vec::with_capacity(1 + chunk.len() * 6);
+                let (plain, others): (Vec<usize>, Vec<usize>) = chunk.iter().partition(|n| is_plain(&jobs[**n]));
+                let mut arguments = Vec::with_capacity(2 + plain.len() * 2 + others.len() * 6);
                 arguments.push(self.now_arg());
-                for n in chunk {
+                arguments.push(plain.len().to_string().into_bytes());
+                for n in &plain {
+                    let envelope = &jobs[*n].envelope;
+                    arguments.push(envelope.id.as_bytes().to_vec());
+                    arguments.push(wire::encode(envelope));
+                }
+                for n in &others {
                     push(&mut arguments, &jobs[*n]);
                 }
                 let value = self.call_acked(&script::ENQUEUE, &base, &arguments).await?;
-                let mut answers = Items::of(value)?;
-                for n in chunk {
-                    let holder = answers.bytes()?;
-                    if !holder.is_empty() {
-                        results[*n] = Enqueued::Duplicate(answer::id(&holder)?);
-                    }
+                let mut duplicates = Items::of(value)?;
+                while !duplicates.is_done() {
+                    let number = usize::try_from(duplicates.int()?).map_err(|_| unexpected("job number"))?;
+                    let job = plain.iter().chain(&others).nth(number.wrapping_sub(1));
+                    results[*job.ok_or_else(|| unexpected("job number"))?] = Enqueued::Duplicate(duplicates.id()?);
                 }
             }
         }
@@ -77,9 +83,14 @@ impl RedisBroker {
     }
 }
 
+/// Due at once (by Redis's clock, not by the caller's), without a key, not to be remembered.
+fn is_plain(job: &Enqueue) -> bool {
+    let e = &job.envelope;
+    e.run_at <= e.created_at && e.unique_key.is_none() && !job.once
+}
+
 fn push(arguments: &mut Vec<Vec<u8>>, job: &Enqueue) {
     let e = &job.envelope;
-    // A job that is wanted at once is due by Redis's clock, not by the caller's.
     let due = if e.run_at <= e.created_at { 0 } else { e.run_at.as_millisecond() };
     arguments.push(e.id.as_bytes().to_vec());
     arguments.push(wire::encode(e));

@@ -102,9 +102,11 @@ impl Entry {
     /// Puts the job among those that wait, due at `due`: apart if two workers were lost with it.
     pub(super) fn wait_until(&mut self, work: &mut Work<'_>, due: i64) {
         (self.token, self.cancel, self.solo) = (0, false, false);
+        let suspect = self.losses >= SUSPECT_LOSSES;
         (self.place, self.rank) = if due > work.now {
-            (Place::Scheduled, place::scheduled(self.priority, due))
-        } else if self.losses >= SUSPECT_LOSSES {
+            let priority = if suspect { place::LAST } else { self.priority };
+            (Place::Scheduled, place::scheduled(priority, due))
+        } else if suspect {
             work.rouse = true;
             (Place::Suspect, due)
         } else {

@@ -1,7 +1,7 @@
 //! The SQLite backend: one file, one machine, every accepted write on the disk before it is acknowledged.
 //!
 //! 1. `connect` opens the file and makes its tables (`schema.sql`); `place` says how a job's state is written there.
-//! 2. Everything that writes is an [`work::Operation`]: `enqueue`, `exchange` with `lease`, `extend`, `maintain`,
+//! 2. Everything that writes is an operation of `work`: `enqueue`, `exchange` with `lease`, `extend`, `maintain`,
 //!    `operate`. `writer` runs those that come at the same time in one transaction (group commit).
 //! 3. What only reads (`look`, `list`) does so beside the writer, on connections of its own.
 //! 4. `wake` tells who waits that there is work; `fault` what an error of SQLite means.
@@ -113,8 +113,8 @@ impl SqliteBroker {
         let Some(readers) = &self.readers else { return self.writer.run(operation).await };
         let mut conn = readers.acquire().await?;
         let mut tx = conn.begin().await?;
-        let mut ids = Known::default();
-        let answer = operation.run(&mut Work::new(&mut tx, &mut ids, &self.settings, self.time())).await?;
+        let mut known = Known::default();
+        let answer = operation.run(&mut Work::new(&mut tx, &mut known, &self.settings, self.time())).await?;
         tx.commit().await?;
         Ok(answer)
     }

@@ -57,6 +57,9 @@ impl Place {
 /// One priority step among available jobs: more than any due time in milliseconds before the year 2500.
 pub(super) const PRIORITY: i64 = 1 << 44;
 
+/// In place of a suspect's priority among scheduled jobs: behind all others that are due at the same time.
+pub(super) const LAST: i64 = 15;
+
 /// The rank of a scheduled job.
 pub(super) fn scheduled(priority: i64, due: i64) -> i64 {
     bounded(due) * 16 + priority

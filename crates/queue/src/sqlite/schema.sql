@@ -27,7 +27,8 @@ CREATE TABLE queues (
 --
 -- `state` is 0 scheduled, 1 available, 2 running, 3 completed, 4 dead, 5 cancelled, 6 expired, 7 suspect (available,
 -- but leased alone). `rank` is its place among the jobs of its queue and state, so that one index serves every question:
---   scheduled  due * 16 + priority          available  priority * 2^44 + due        suspect  due
+--   scheduled  due * 16 + priority (+ 15 if two workers were lost with it)
+--   available  priority * 2^44 + due        suspect  due
 --   running    when its lease ends          ended      when it ended
 CREATE TABLE jobs (
     id            BLOB    NOT NULL PRIMARY KEY,

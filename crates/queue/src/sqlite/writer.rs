@@ -75,7 +75,7 @@ impl Writer {
     /// Starts the writer. It ends when the last handle is dropped.
     pub(super) fn start(conn: SqliteConnection, settings: Arc<Settings>, bell: Arc<Bell>) -> Self {
         let (commands, inbox) = mpsc::channel(1_024);
-        tokio::spawn(Desk { conn, settings, bell, ids: Known::default() }.serve(inbox));
+        tokio::spawn(Desk { conn, settings, bell, known: Known::default() }.serve(inbox));
         Self { commands }
     }
 
@@ -116,7 +116,7 @@ struct Desk {
     conn: SqliteConnection,
     settings: Arc<Settings>,
     bell: Arc<Bell>,
-    ids: Known,
+    known: Known,
 }
 
 /// What came in since the last commit.
@@ -192,7 +192,7 @@ impl Desk {
                 }
             }
             Err(e) => {
-                self.ids.forget();
+                self.known.forget();
                 // SQLite may have rolled back by itself (a full disk): then this one has nothing to do.
                 let _ = sqlx::query("ROLLBACK").execute(&mut self.conn).await;
                 answer_enqueues(group.enqueues, Err(same(&e)));
@@ -239,7 +239,7 @@ impl Desk {
             Time::Server => job::Clock::now_ms(&job::SystemClock),
             Time::Virtual(clock) => clock.now_ms(),
         };
-        let mut work = Work::new(&mut self.conn, &mut self.ids, &self.settings, now);
+        let mut work = Work::new(&mut self.conn, &mut self.known, &self.settings, now);
         let mut done = step.run(&mut work).await;
         if done.is_ok() {
             done = work.count().await;
@@ -256,7 +256,7 @@ impl Desk {
             }
             Err(e) if alone => Err(e),
             Err(e) => {
-                self.ids.forget();
+                self.known.forget();
                 // A full disk may have ended the whole transaction; then the first error is the one to be told.
                 for sql in ["ROLLBACK TO step", "RELEASE step"] {
                     if sqlx::query(sql).execute(&mut self.conn).await.is_err() {
@@ -312,13 +312,17 @@ mod tests {
     }
 
     /// Keeps the writer busy until it is told to go on: what is handed in meanwhile becomes one group.
-    struct Hold(Arc<Notify>);
+    struct Hold {
+        began: Arc<Notify>,
+        go_on: Arc<Notify>,
+    }
 
     #[async_trait]
     impl Operation for Hold {
         type Answer = ();
         async fn run(&mut self, _: &mut Work<'_>) -> Result<(), BrokerError> {
-            self.0.notified().await;
+            self.began.notify_one();
+            self.go_on.notified().await;
             Ok(())
         }
     }
@@ -354,11 +358,9 @@ mod tests {
 
     /// Hands operations in while the writer is busy, and returns when all of them wait.
     async fn while_busy<O: Operation>(writer: &Writer, operations: Vec<O>) -> Vec<Result<O::Answer, BrokerError>> {
-        let go_on = Arc::new(Notify::new());
-        let busy = hand_in(writer, Hold(Arc::clone(&go_on)));
-        while writer.commands.capacity() < writer.commands.max_capacity() || busy.is_finished() {
-            tokio::task::yield_now().await;
-        }
+        let (began, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let busy = hand_in(writer, Hold { began: Arc::clone(&began), go_on: Arc::clone(&go_on) });
+        began.notified().await;
         let n = operations.len();
         let handed: Vec<_> = operations.into_iter().map(|operation| hand_in(writer, operation)).collect();
         while writer.commands.max_capacity() - writer.commands.capacity() < n {

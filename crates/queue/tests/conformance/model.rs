@@ -40,6 +40,11 @@ impl Job {
     fn is_suspect(&self) -> bool {
         self.state == JobState::Available && self.losses >= 2
     }
+
+    /// Among scheduled jobs that are due at the same time a suspect is the last.
+    fn priority_when_due(&self) -> i64 {
+        if self.losses >= 2 { 15 } else { self.priority.into() }
+    }
 }
 
 /// What a lease hands out: id, attempt, losses, solo, number of errors, unknown since.
@@ -179,7 +184,7 @@ impl Model {
     }
 
     fn scheduled(&self) -> Vec<JobId> {
-        self.in_order(|job| job.state == JobState::Scheduled, |job| (job.due, job.priority.into()))
+        self.in_order(|job| job.state == JobState::Scheduled, |job| (job.due, job.priority_when_due()))
     }
 
     fn promote(&mut self, limit: usize) -> u32 {
@@ -335,7 +340,7 @@ impl Model {
             .iter()
             .map(|(id, job)| {
                 let rank = match job.state {
-                    JobState::Scheduled => (job.due, job.priority.into()),
+                    JobState::Scheduled => (job.due, job.priority_when_due()),
                     JobState::Available if job.is_suspect() => (job.due, 0),
                     JobState::Available => (job.priority.into(), job.due),
                     JobState::Running => (job.lease_until, 0),

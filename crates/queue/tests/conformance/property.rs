@@ -8,7 +8,7 @@ use job::clock::from_ms;
 use job::{Clock, Envelope, JobState, Priority, UniqueKey};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use queue::{Disposition, Enqueue, Filter, Finish, FinishResult, JobRecord, Lease, LeaseRequest, Redriven, Solo};
 
 use crate::backend::{Backend, InRedis, SqliteInMemory};
@@ -53,7 +53,7 @@ struct End {
 fn new() -> impl Strategy<Value = New> {
     let delay = prop_oneof![5 => Just(0_i64), 3 => 1_i64..30_000, 1 => -5_000_i64..0];
     let expires = prop_oneof![6 => Just(None), 1 => (0_i64..40_000).prop_map(Some)];
-    let key = prop_oneof![3 => Just(None), 2 => (0_u8..3, prop_oneof![Just(0_u64), Just(20)]).prop_map(Some)];
+    let key = prop_oneof![1 => Just(None), 1 => (0_u8..2, prop_oneof![Just(0_u64), Just(20)]).prop_map(Some)];
     (0_u8..10, delay, expires, key).prop_map(|(priority, delay_ms, expires_ms, key)| New {
         priority,
         delay_ms,
@@ -101,7 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Maintain),
         3 => Just(Step::LoseWorkers),
         2 => any::<Index>().prop_map(Step::Cancel),
-        2 => any::<Index>().prop_map(Step::Redrive),
+        4 => any::<Index>().prop_map(Step::Redrive),
         1 => any::<bool>().prop_map(Step::Pause),
     ]
 }
@@ -378,7 +378,9 @@ fn hold_to_the_model<B: Backend + 'static>(cases: u32, steps: usize, backend: im
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
     let reached = Cell::new(Reached::default());
-    let outcome = TestRunner::new(config).run(&proptest::collection::vec(step(), 1..steps), |steps| {
+    // Always the same walks: what fails once fails again, and none is luckier than another.
+    let chance = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let outcome = TestRunner::new_with_rng(config, chance).run(&proptest::collection::vec(step(), 1..steps), |steps| {
         runtime.block_on(async {
             let s = Stage::set(backend().await).await;
             let mut run = Run {
@@ -401,6 +403,7 @@ fn hold_to_the_model<B: Backend + 'static>(cases: u32, steps: usize, backend: im
     if let Err(e) = outcome {
         panic!("{e}");
     }
+    println!("{:?}", reached.get());
     assert!(reached.get().all(), "{:?}", reached.get());
 }
 

@@ -16,16 +16,16 @@ if count > 0 then
     tokens[i] = sub(plain, at + 17, at + 24)
   end
   local ms = call('HMGET', M, unpack(ids))
-  local set, ended, results, all = {}, pack('<i8', now), {}, true
+  local set, ended, results, all, done, once = {}, pack('<i8', now), {}, true, 0, {}
   for i = 1, count do
-    local m = ms[i]
-    if m and byte(m, 1) == 82 and sub(m, 6, 13) == tokens[i] and not completed[ids[i]] then
-      completed[ids[i]] = true
-      completed[#completed + 1] = ids[i]
-      set[#set + 1] = ids[i]
-      set[#set + 1] = 'C\0' .. sub(m, 3, 21) .. ended .. sub(m, 30)
+    local id, m = ids[i], ms[i]
+    if m and byte(m, 1) == 82 and sub(m, 6, 13) == tokens[i] and not once[id] then
+      once[id] = true
+      done = done + 1
+      completed[done] = id
+      set[done * 2 - 1], set[done * 2] = id, 'C\0' .. sub(m, 3, 21) .. ended .. sub(m, 30)
       results[i] = '1'
-      if flag(m, 1) then call('SREM', K, ids[i]) end
+      if byte(m, 2) ~= 0 and flag(m, 1) then call('SREM', K, id) end
     else
       results[i] = '0'
       all = false
@@ -146,7 +146,8 @@ if #popped > 0 then
   for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
   local recs, ms = call('HMGET', J, unpack(ids)), call('HMGET', M, unpack(ids))
   local fresh = 'R\0\1\0\0' .. token .. started .. sub(BLANK, 1, 8)
-  local set, running = {}, {}
+  local until_then = string.format('%.0f', expires) -- once: turning a number into text is dear
+  local set, running, size = {}, {}, 7
   answer[7] = 0
   for i = 1, #ids do
     local id, rec, m = ids[i], recs[i], ms[i]
@@ -156,12 +157,11 @@ if #popped > 0 then
       answer[4] = answer[4] + 1
     elseif rec then
       leased = leased + 1
-      set[#set + 1] = id
-      set[#set + 1] = m and lease_again(m, 0) or fresh
-      running[#running + 1] = expires
-      running[#running + 1] = id
-      local n = #answer
-      answer[n + 1], answer[n + 2], answer[n + 3] = id, rec, m or ''
+      local pair = leased * 2
+      set[pair - 1], set[pair] = id, m and lease_again(m, 0) or fresh
+      running[pair - 1], running[pair] = until_then, id
+      answer[size + 1], answer[size + 2], answer[size + 3] = id, rec, m or ''
+      size = size + 3
     end
   end
   if leased > 0 then

@@ -31,7 +31,11 @@ local function flag(m, bit_value) return math.floor(byte(m, 2) / bit_value) % 2 
 
 -- The fixed header of a record of version 1 (crates/job/src/wire.rs). Nothing is read of any other version.
 local function readable(rec) return rec and #rec >= 40 and byte(rec, 1) == 1 end
-local function priority_of(rec) return readable(rec) and math.min(byte(rec, 3), 9) or 5 end
+local function priority_of(rec)
+  if not readable(rec) then return 5 end
+  local priority = byte(rec, 3)
+  return priority <= 9 and priority or 9
+end
 local function expires_of(rec)
   if readable(rec) and byte(rec, 2) % 2 == 1 then return (unpack8('<i8', rec, 33)) end
 end
