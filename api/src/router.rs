@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::error::{ApiError, Fault};
 use crate::openapi::{base, written};
 use crate::request::around;
-use crate::routes::{self, docs, mailbox, metrics};
+use crate::routes::{self, docs, health, mailbox, metrics};
 use crate::state::State;
 
 /// The public listener: the API, its description, health; in `postrider dev` the mailbox and `/metrics` too.
@@ -28,9 +28,9 @@ pub fn router(state: State) -> Router {
     finish(router, state)
 }
 
-/// The private listener: `/metrics` and nothing else.
+/// The private listener: `/metrics` and the health of the process, and nothing else.
 pub fn metrics_router(state: State) -> Router {
-    finish(metrics::router().split_for_parts().0, state)
+    finish(metrics::router().merge(health::router()).split_for_parts().0, state)
 }
 
 fn finish(router: Router<State>, state: State) -> Router {

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -106,6 +106,8 @@ pub struct Inner {
     pub(crate) keys: Keys,
     /// The store's schema was seen to be current: no need to ask again.
     pub(crate) schema_is_current: AtomicBool,
+    /// What `/readyz` last found down, so that the log tells of changes only.
+    pub(crate) told_down: Mutex<Vec<&'static str>>,
     /// The description of the API, written when the router is built.
     pub(crate) document: OnceLock<Bytes>,
 }
@@ -116,7 +118,7 @@ impl State {
     pub fn new(parts: Parts) -> Self {
         let keys = Keys::new(parts.settings.rate, parts.settings.keys_fresh_for.min(MOST_FRESH), parts.dev.is_some());
         let (schema_is_current, document) = (AtomicBool::new(false), OnceLock::new());
-        Self(Arc::new(Inner { parts, keys, schema_is_current, document }))
+        Self(Arc::new(Inner { parts, keys, schema_is_current, told_down: Mutex::default(), document }))
     }
 
     /// A new id for a job of `queue`.

@@ -2,7 +2,7 @@
 
 -- deliveries: one row a mail to one person, written in the transaction that decides to send it.
 -- Written by: the jobs that fan out and the API (queued), the e-mail job (everything after), the API and the command line
---   (cancel, release, resolve), the sweep (sweep_from).
+--   (cancel, release, resolve), the sweep (sweep_from; the end of a mail whose job ended without sending it).
 -- Read by: the e-mail job, the API, the sweep.
 CREATE TABLE deliveries (
     id              UUID        PRIMARY KEY,
@@ -40,6 +40,9 @@ CREATE TABLE deliveries (
     deadline        TIMESTAMPTZ,
     next_attempt_at TIMESTAMPTZ,
     last_error      TEXT,
+    -- Set on a mail that ended only because its job did: redriven, that job takes the mail up again.
+    job_ended       TEXT        CHECK (job_ended IS NULL OR (job_ended IN ('dead', 'cancelled', 'expired')
+                                                         AND state IN ('failed', 'cancelled', 'expired'))),
     created_at      TIMESTAMPTZ NOT NULL,
     touched_at      TIMESTAMPTZ NOT NULL,
     -- From when on silence is suspicious (a deferred mail is silent on purpose until next_attempt_at).

@@ -2,7 +2,8 @@
 -- SQLite: times are milliseconds since the Unix epoch, ids 16 bytes, JSON is text.
 
 -- booking_events: one row an accepted event, written before its job is enqueued (intent before enqueue).
--- Written by: the API (accepted), the booking jobs (applied, superseded), the sweep (sweep_from).
+-- Written by: the API (accepted), the booking jobs (applied, superseded), the sweep (sweep_from; failed, when the job
+--   ended without applying the event).
 -- Read by: the booking jobs, the sweep.
 CREATE TABLE booking_events (
     booking_id   TEXT    NOT NULL,
@@ -14,11 +15,13 @@ CREATE TABLE booking_events (
     snapshot     TEXT    NOT NULL,
     -- The job that applies the event. Enqueueing it again under this id is harmless.
     job_id       BLOB    NOT NULL,
-    state        TEXT    NOT NULL CHECK (state IN ('accepted', 'applied', 'superseded')),
+    state        TEXT    NOT NULL CHECK (state IN ('accepted', 'applied', 'superseded', 'failed')),
     received_at  INTEGER NOT NULL,
     -- From when on silence is suspicious: the sweep looks at accepted events whose sweep_from is long past.
     sweep_from   INTEGER NOT NULL,
     applied_at   INTEGER,
+    -- What became of the job, for a failed event; kept while the event is on its way again, until it is applied.
+    failure      TEXT,
     PRIMARY KEY (booking_id, version)
 ) STRICT;
 

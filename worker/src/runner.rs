@@ -177,9 +177,9 @@ impl Observer for Counts {
         self.0.job(queue.as_str(), "?").finished_unrun(Outcome::Expired, u64::from(count));
     }
 
-    fn reachable(&self, yes: bool) {
+    fn reachable(&self, queue: &QueueName, yes: bool) {
         if yes {
-            info!("the queue is back");
+            info!(%queue, "the queue is back");
         }
     }
 }

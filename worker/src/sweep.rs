@@ -1,42 +1,58 @@
-//! The sweep: rows that should have a job and have none are enqueued again.
+//! The sweep: rows that should have a job and have none are enqueued again; rows whose job has ended are ended with it.
 //!
-//! 1. The store names rows that had no news for a while (half a minute) and are not at their end.
-//! 2. A row whose job still lives is left alone; so is one whose job an operator or poison has ended (dead, cancelled,
-//!    expired): that is shown to people, not repeated behind their backs.
-//! 3. The others lost their job, with a flushed Redis or a process that died between the row and the enqueue: they are
+//! 1. The store names rows that had no news for a while (half a minute) and are not at their end, a page at a time, until
+//!    a page is not full. Their jobs are looked up, several at a time.
+//! 2. A row whose job still lives is left alone.
+//! 3. A row whose job an operator, poison or its own failures have ended (dead, cancelled, expired) is not repeated behind
+//!    people's backs: it ends too, with the reason. Redriven, the job takes it up again.
+//! 4. The others lost their job, with a flushed Redis or a process that died between the row and the enqueue: they are
 //!    enqueued again under the same id and key. Any number of workers may sweep at once.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use job::{JobId, JobState};
-use queue::{BrokerError, Enqueue};
-use store::StoreError;
+use queue::{BrokerError, Enqueue, JobRecord};
+use store::{Closed, DeliveryState, Intent, JobEnd, StoreError};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use crate::context::Context;
 use crate::intents;
 
 /// How often a worker looks.
 const EVERY: Duration = Duration::from_secs(5);
-/// How many rows one sweep looks at.
-const AT_MOST: u32 = 500;
+/// How many rows are looked at together.
+const PAGE: u32 = 500;
+/// How many jobs are looked up at a time.
+const LOOKUPS: usize = 16;
 
 /// Sweeps rows that had no news for `quiet_for`, until `end`.
 pub(crate) async fn run(context: Arc<Context>, quiet_for: Duration, end: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = end.cancelled() => return,
+    let sweeping = async {
+        loop {
+            tokio::time::sleep(EVERY).await;
+            match once(&context, quiet_for).await {
+                Ok(Swept { enqueued: 0, closed: 0 }) => {}
+                Ok(Swept { enqueued, closed }) => info!(enqueued, closed, "swept up rows whose jobs were lost or ended"),
+                // Whatever is away is reported by those who need it more.
+                Err(error) => debug!(%error, "no sweep"),
+            }
         }
-        match once(&context, quiet_for).await {
-            Ok(0) => {}
-            Ok(enqueued) => info!(enqueued, "jobs were lost and are enqueued again"),
-            // Whatever is away is reported by those who need it more.
-            Err(error) => debug!(%error, "no sweep"),
-        }
-    }
+    };
+    // A sweep that is cut short leaves rows for the next one.
+    end.run_until_cancelled(sweeping).await;
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Rows whose lost job was enqueued again.
+    pub enqueued: usize,
+    /// Rows that ended with their job.
+    pub closed: usize,
 }
 
 /// Why a sweep did not come to its end.
@@ -50,27 +66,79 @@ pub enum SweepError {
     Queue(#[from] BrokerError),
 }
 
-/// One sweep over rows that had no news for `quiet_for`; says how many were enqueued.
-pub async fn once(context: &Context, quiet_for: Duration) -> Result<usize, SweepError> {
+/// One sweep over all rows that had no news for `quiet_for`.
+pub async fn once(context: &Context, quiet_for: Duration) -> Result<Swept, SweepError> {
     let now = context.clock.now();
-    let rows = context.store.stale_intents(quiet_for, AT_MOST, now).await?;
-    if rows.is_empty() {
-        return Ok(0);
-    }
-    let mut lost = Vec::new();
-    for row in &rows {
-        let state = context.broker.get(JobId::from_uuid(row.job_id())).await?.map(|job| job.state);
-        if matches!(state, None | Some(JobState::Completed))
-            && let Some(mut envelope) = intents::envelope(row, now)
-        {
-            if state == Some(JobState::Completed) {
-                // The job says done, the row says not: a new job, because the old id is taken.
-                envelope.id = context.ids.next(&envelope.queue);
+    let silent_since = now.checked_sub(quiet_for).unwrap_or(Timestamp::MIN);
+    let mut swept = Swept::default();
+    loop {
+        let rows = context.store.stale_intents(quiet_for, PAGE, now).await?;
+        if rows.is_empty() {
+            return Ok(swept);
+        }
+        let ids = rows.iter().map(|row| JobId::from_uuid(row.job_id()));
+        let jobs: Vec<Option<JobRecord>> =
+            futures::stream::iter(ids).map(|id| context.broker.get(id)).buffered(LOOKUPS).try_collect().await?;
+        let mut lost = Vec::new();
+        for (row, job) in rows.iter().zip(jobs) {
+            match job.as_ref().and_then(ended) {
+                Some((ended, reason)) => {
+                    let closed = context.store.close_intent(row, ended, &reason, silent_since, now).await?;
+                    swept.closed += usize::from(closed.is_some());
+                    if let Some(Closed::Delivery(state)) = closed {
+                        tell(context, row, state);
+                    }
+                }
+                None => lost.extend(again(context, row, job.map(|job| job.state), now).await?),
             }
-            lost.push(Enqueue::from(envelope));
+        }
+        let answers = context.broker.enqueue(&lost).await?;
+        swept.enqueued += answers.iter().filter(|answer| **answer == queue::Enqueued::New).count();
+        context.store.touch_intents(&rows, now).await?;
+        if rows.len() < PAGE as usize {
+            return Ok(swept);
         }
     }
-    let answers = context.broker.enqueue(&lost).await?;
-    context.store.touch_intents(&rows, now).await?;
-    Ok(answers.iter().filter(|answer| **answer == queue::Enqueued::New).count())
+}
+
+/// How a job ended without doing what it was for, and the reason in words.
+fn ended(job: &JobRecord) -> Option<(JobEnd, String)> {
+    Some(match job.state {
+        JobState::Dead => {
+            let error = job.errors.last().map_or("for an unknown reason", |past| &past.error);
+            (JobEnd::Dead, format!("its job is dead: {error}"))
+        }
+        JobState::Cancelled => (JobEnd::Cancelled, "its job was cancelled".to_owned()),
+        JobState::Expired => (JobEnd::Expired, "its job expired".to_owned()),
+        JobState::Scheduled | JobState::Available | JobState::Running | JobState::Completed => return None,
+    })
+}
+
+/// The job to enqueue for a row whose job is gone; none for one whose job lives.
+async fn again(
+    context: &Context,
+    row: &Intent,
+    state: Option<JobState>,
+    now: Timestamp,
+) -> Result<Option<Enqueue>, SweepError> {
+    if !matches!(state, None | Some(JobState::Completed)) {
+        return Ok(None);
+    }
+    let Some(mut envelope) = intents::envelope(row, now) else { return Ok(None) };
+    if state.is_some() {
+        // The job says done, the row says not: it gets a new job, because the old id is taken.
+        envelope.id = context.ids.next(&envelope.queue);
+        if !context.store.renew_job(row, envelope.id.uuid()).await? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(envelope.into()))
+}
+
+/// Counts a mail's end. The job's own end was told by who ended it; that nobody knows what became of a mail was not.
+fn tell(context: &Context, row: &Intent, state: DeliveryState) {
+    context.meters.delivery(state.as_str());
+    if let (Intent::Delivery(mail), DeliveryState::Unknown) = (row, state) {
+        error!(delivery_id = %mail.id, job_id = %mail.job_id, "the job ended while it sent: whether the mail arrived is unknown");
+    }
 }

@@ -1,6 +1,7 @@
 //! `/healthz`: the process answers. `/readyz`: it can do its work, or what is down.
 
 use std::fmt::Display;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -57,13 +58,25 @@ async fn ready(Shared(state): Shared<State>) -> Result<Json<Health>, ApiError> {
         .into_iter()
         .filter_map(|(what, found)| found.err().map(|why| (what, why)))
         .collect();
+    let names: Vec<&str> = down.iter().map(|(what, _)| *what).collect();
+    tell(&state, &names);
     if down.is_empty() {
         return Ok(Json(Health { status: "ready" }));
     }
-    let names: Vec<&str> = down.iter().map(|(what, _)| *what).collect();
-    tracing::warn!(down = names.join(","), "not ready");
     let refusal = ApiError::unavailable(format!("Down: {}.", names.join(", ")));
     Err(down.into_iter().fold(refusal, |refusal, (what, why)| refusal.field(what, why)))
+}
+
+/// One line when something goes down and one when it is up again, however often is asked meanwhile.
+fn tell(state: &State, down: &[&'static str]) {
+    let mut told = state.told_down.lock().unwrap_or_else(PoisonError::into_inner);
+    if *told != down {
+        match down {
+            [] => tracing::info!("ready again"),
+            _ => tracing::warn!(down = down.join(","), "not ready"),
+        }
+        *told = down.to_vec();
+    }
 }
 
 /// Anybody may ask `/readyz`: it says what is down, and leaves addresses and causes to the log.
@@ -71,7 +84,7 @@ async fn check<E: Display>(asked: impl Future<Output = Result<(), E>>) -> Result
     match timeout(PATIENCE, asked).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
-            tracing::warn!(%error, "a dependency is down");
+            tracing::debug!(%error, "a dependency is down");
             Err("away".to_owned())
         }
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),

@@ -131,6 +131,9 @@ async fn figures_are_on_a_listener_of_their_own() {
     ] {
         assert!(figures.text().contains(line), "{line}\n{}", figures.text());
     }
+    for health in ["/healthz", "/readyz"] {
+        private.get(health).without_key().send().await.expect(200);
+    }
     private.get("/v1/jobs").send().await.problem(404);
 }
 

@@ -1,15 +1,16 @@
 //! `postrider api`: the HTTP API, and its figures on a listener of their own.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use tokio::net::TcpListener;
 
 use super::{load, start_logging};
 use crate::cli::Globals;
 use crate::process;
-use crate::wire::{Parts, queue_names};
+use crate::wire::{Parts, Schema, queue_names};
 
 /// The API's state from the parts.
 pub fn state(
@@ -30,9 +31,22 @@ pub fn state(
     }))
 }
 
-/// Binds a listener; the error names the address and what to do.
-pub async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{what}: cannot listen on {address}"))
+/// Binds a listener; the error names the setting (a key, or a flag), the address and what to do.
+pub async fn bind(what: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|e| {
+        let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(1024));
+        let example = match what.starts_with("--") {
+            true => format!("{what} {}", other.port()),
+            false => format!("POSTRIDER__{}={other}", what.replace('.', "__").to_uppercase()),
+        };
+        let hint = match e.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                format!(" (another process listens there; give this one another address, for example {example})")
+            }
+            _ => String::new(),
+        };
+        anyhow!("{what}: cannot listen on {address}: {e}{hint}")
+    })
 }
 
 /// Serves until a signal.
@@ -45,11 +59,13 @@ pub async fn run(globals: &Globals) -> anyhow::Result<ExitCode> {
     let listener = bind("api.listen", parts.config.api.listen).await?;
     let figures = bind("api.metrics_listen", parts.config.api.metrics_listen).await?;
     let shutdown = process::shutdown_on_signal()?;
+    let schema = Schema::prepare(&parts, shutdown.clone()).await?;
     tracing::info!(listen = %listener.local_addr()?, metrics = %figures.local_addr()?, "API ready");
     let (first, second) = tokio::join!(
         api::serve(listener, api::router(state.clone()), shutdown.clone().cancelled_owned()),
         api::serve(figures, api::metrics_router(state), shutdown.cancelled_owned()),
     );
     first.and(second)?;
+    schema.end().await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,12 +13,15 @@ use crate::output::{Colour, Style, print, print_json, width, wrap};
 
 /// How to tell it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "It changes nothing. Exit code 1 if a check fails, 0 if there are only warnings, 2 if the configuration cannot be used.
+#[command(
+    after_help = "It changes nothing. Exit code 1 if a check fails, 0 if there are only warnings, 2 if the configuration cannot
+be used.
 
 Examples:
   postrider doctor
   postrider doctor --config /etc/postrider.toml --json | jq '.checks[] | select(.status != \"ok\")'
-  postrider doctor --data ./postrider-data       the folder of `postrider dev`")]
+  postrider doctor --data ./postrider-data       the folder of `postrider dev`"
+)]
 pub struct Args {
     /// Answer with JSON.
     #[arg(long)]
@@ -42,7 +45,12 @@ fn unusable(error: anyhow::Error, args: &Args) -> anyhow::Result<ExitCode> {
         return Err(error);
     }
     let mut report = Report::default();
-    report.fail("configuration", "loads", error.to_string(), "correct it; `postrider config` prints every key with its default");
+    report.fail(
+        "configuration",
+        "loads",
+        error.to_string(),
+        "correct it; `postrider config` prints every key with its default",
+    );
     tell(&report, args)?;
     Ok(ExitCode::from(2))
 }
@@ -112,7 +120,14 @@ mod tests {
         report.ok("queue", "reachable", "yes");
         report.warn("queue", "journal", "slow", "make it faster");
         let said = page(&report, 80, Style::PLAIN);
-        let expected = "queue\n  ok    reachable  yes\n  warn  journal    slow\n                   → make it faster\n\n1 to look at, nothing that fails.\n";
+        let expected = "\
+queue
+  ok    reachable  yes
+  warn  journal    slow
+                   → make it faster
+
+1 to look at, nothing that fails.
+";
         assert_eq!(said, expected);
     }
 }

@@ -41,13 +41,15 @@ enum Command {
 
 /// Which key to make.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Scopes: jobs:write, jobs:read, jobs:internal, bookings:write, search:write, alerts:write, emails:write,
+#[command(
+    after_help = "Scopes: jobs:write, jobs:read, jobs:internal, bookings:write, search:write, alerts:write, emails:write,
 inbound:write, domains:admin, and admin, which is all of them.
 
 Examples:
   postrider keys create marketplace --scope bookings:write,jobs:read
   postrider keys create importer --scope jobs:write --rate 200
-  KEY=$(postrider keys create ci --scope jobs:write)     standard output is the key alone")]
+  KEY=$(postrider keys create ci --scope jobs:write)     standard output is the key alone"
+)]
 struct CreateArgs {
     /// Who or what will use it, for your own eyes
     #[arg(value_name = "NAME", value_parser = name)]
@@ -129,7 +131,8 @@ async fn create(store: &Store, now: Timestamp, args: &CreateArgs) -> anyhow::Res
     }
     print(&format!("{}\n", created.secret.expose_secret()))?;
     hint(&format!(
-        "\nThis is the key of {} ({}), id {}.\nIt is not kept and cannot be shown again. Callers send it as\n  Authorization: Bearer {}…",
+        "\nThis is the key of {} ({}), id {}.\n\
+         It is not kept and cannot be shown again. Callers send it as\n  Authorization: Bearer {}…",
         created.key.name,
         scope_names(&created.key),
         created.key.id,

@@ -8,8 +8,8 @@ use config::Config;
 use serde::Serialize;
 use store::{MigrationStatus, Store, StoreConfig};
 
-use super::reach::{at_store, sqlite_file};
 use super::load;
+use super::reach::{at_store, sqlite_file};
 use crate::cli::Globals;
 use crate::output::{Cell, Colour, Column, Table, print, print_json, print_table};
 use crate::wire;
@@ -125,7 +125,9 @@ async fn show(config: &Config, args: &Args) -> anyhow::Result<ExitCode> {
     }
     print_table(&table)?;
     print(&match (view.changed.is_empty(), view.pending.len()) {
-        (false, _) => format!("\n{} does not fit this release: restore it, or run the release that changed it\n", view.store),
+        (false, _) => {
+            format!("\n{} does not fit this release: restore it, or run the release that changed it\n", view.store)
+        }
         (true, 0) => format!("\n{} is up to date\n", view.store),
         (true, n) => format!("\n{}: {n} pending; `postrider migrate` does them\n", view.store),
     })?;

@@ -104,7 +104,9 @@ async fn list(config: &Config, broker: &dyn Broker, args: &ListArgs) -> anyhow::
         row.push(stats.oldest.map_or(Cell::new("-", Colour::Dim), |age| short(age).into()));
         row.push(match (stats.paused, configured.contains(&stats.queue)) {
             (true, _) => Cell::new("paused", Colour::Yellow),
-            (false, false) => Cell::new(format!("no worker takes its jobs: there is no [queues.{}]", stats.queue), Colour::Yellow),
+            (false, false) => {
+                Cell::new(format!("no worker takes its jobs: there is no [queues.{}]", stats.queue), Colour::Yellow)
+            }
             (false, true) => Cell::default(),
         });
         table.row(row);
@@ -146,7 +148,11 @@ async fn pause(config: &Config, broker: &dyn Broker, args: &Names, pause: bool) 
         .map(|stats| {
             let due = stats.count(JobState::Available);
             match stats.paused {
-                true => format!("{} is paused; due and waiting: {due}, still running: {}\n", stats.queue, stats.count(JobState::Running)),
+                true => format!(
+                    "{} is paused; due and waiting: {due}, still running: {}\n",
+                    stats.queue,
+                    stats.count(JobState::Running)
+                ),
                 false => format!("{} goes on; due: {due}\n", stats.queue),
             }
         })

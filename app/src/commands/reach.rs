@@ -40,7 +40,7 @@ fn must_exist(key: &str, url: &str, why: &str) -> anyhow::Result<()> {
     match sqlite_file(url) {
         Some(file) if !file.exists() => {
             let file = file.display();
-            bail!("{key}: there is no file {file}: {why}, or this is another folder (`--data DIR` and `--config FILE` name one)")
+            bail!("{key}: there is no file {file}: {why}, or this is another folder (see --data and --config)")
         }
         _ => Ok(()),
     }
@@ -49,7 +49,7 @@ fn must_exist(key: &str, url: &str, why: &str) -> anyhow::Result<()> {
 /// The same error, with the server or file that it is about.
 pub fn at_queue(error: anyhow::Error, config: &Config) -> anyhow::Error {
     match error.downcast_ref::<BrokerError>() {
-        Some(e) if e.is_transient() => error.context(format!("queue.url = {}", config.queue.url)),
+        Some(e) if e.is_transient() => anyhow!("queue.url = {}: {e}", config.queue.url),
         _ => error,
     }
 }
@@ -66,7 +66,9 @@ pub fn at_store(error: anyhow::Error, config: &Config) -> anyhow::Error {
 pub fn why_away(error: &StoreError, config: &Config) -> String {
     let said = error.to_string();
     match said.contains("pool timed out") {
-        true => format!("the store is away: nobody answered within {}", job::duration::format(config.store.acquire_timeout)),
+        true => {
+            format!("the store is away: nobody answered within {}", job::duration::format(config.store.acquire_timeout))
+        }
         false => said,
     }
 }

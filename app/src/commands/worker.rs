@@ -9,7 +9,7 @@ use worker::Runner;
 use super::{Usage, api::bind, load, start_logging};
 use crate::cli::Globals;
 use crate::process;
-use crate::wire::{Parts, runner_settings};
+use crate::wire::{Parts, Schema, runner_settings};
 
 /// Which queues, and how much at a time.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let queues = args.queues.as_deref().map(|text| shares(text, &parts.config)).transpose()?;
     let settings = runner_settings(&parts.config, queues, args.concurrency.map(|n| n as usize))?;
     let shutdown = process::shutdown_on_signal()?;
+    let schema = Schema::prepare(&parts, shutdown.clone()).await?;
     let context = parts.context()?;
     if context.mailer.is_none() {
         tracing::warn!("no relay or no sender with a key is configured (mail.transport, mail.dkim): mail waits");
@@ -58,6 +59,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(figures) = figures {
         figures.await??;
     }
+    schema.end().await?;
     tracing::info!(left, "worker stopped");
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

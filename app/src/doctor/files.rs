@@ -28,7 +28,8 @@ pub fn sqlite(report: &mut Report, area: &'static str, file: &Path) -> bool {
         ),
     }
     if !file.exists() {
-        let advice = "right for a first start; otherwise this is another folder (`--data DIR` and `--config FILE` name one)";
+        let advice =
+            "right for a first start; otherwise this is another folder (`--data DIR` and `--config FILE` name one)";
         report.warn(area, "file", format!("{shown} is not there yet"), advice);
         return false;
     }

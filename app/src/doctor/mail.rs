@@ -57,8 +57,7 @@ async fn reach(report: &mut Report, relay: &Relay, patience: Duration) {
 /// Every sender needs an address at a domain, and a key for that domain.
 fn senders(report: &mut Report, config: &Config) {
     let mail = &config.mail;
-    let bare: Vec<&str> =
-        mail.senders.keys().map(String::as_str).filter(|name| mail.profile(name).is_none()).collect();
+    let bare: Vec<&str> = mail.senders.keys().map(String::as_str).filter(|name| mail.profile(name).is_none()).collect();
     if !bare.is_empty() {
         let found = format!("{} have no domain: their mails wait", bare.join(", "));
         let advice = "set mail.domain, or give the senders full addresses";
@@ -94,7 +93,8 @@ fn key(report: &mut Report, name: &str, file: &Path, dev: bool) {
             return report.ok("mail", what, format!("{shown} is made by the first `postrider dev`"));
         }
         Err(e) => {
-            let advice = "make it with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, readable by postrider";
+            let advice =
+                "make it with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, readable by postrider";
             return report.fail("mail", what, format!("{shown}: {e}"), advice);
         }
     };
@@ -111,7 +111,12 @@ fn key(report: &mut Report, name: &str, file: &Path, dev: bool) {
         let found = format!("{shown} can be read by others than its owner (mode {:o})", mode & 0o777);
         report.warn("mail", what, found, format!("chmod 600 {shown}: who has the key can send in your name"));
     } else if bits < 2_048 {
-        report.warn("mail", what, format!("{shown}: RSA, {bits} bits"), "make a new key of 2048 bits under another selector");
+        report.warn(
+            "mail",
+            what,
+            format!("{shown}: RSA, {bits} bits"),
+            "make a new key of 2048 bits under another selector",
+        );
     } else {
         report.ok("mail", what, format!("{shown}: RSA, {bits} bits"));
     }

@@ -1,5 +1,5 @@
-//! What `postrider doctor` looks at: whether this configuration, on this machine, can keep the promises that
-//! docs/OPERATIONS.md makes.
+//! What `postrider doctor` looks at: whether this configuration, on this machine, can keep the promise that what was
+//! accepted is never lost.
 //!
 //! 1. Each area is one file that adds [`Check`]s to a [`Report`]: what was looked at, what was found, what to do.
 //! 2. Nothing is changed, and no file is made: a doctor that creates an empty database hides the disease.
@@ -71,12 +71,24 @@ impl Report {
     }
 
     /// What is weaker than it could be, and what to do.
-    pub fn warn(&mut self, area: &'static str, name: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) {
+    pub fn warn(
+        &mut self,
+        area: &'static str,
+        name: impl Into<String>,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         self.add(area, name, Level::Warn, found, Some(advice.into()));
     }
 
     /// What does not work, and what to do.
-    pub fn fail(&mut self, area: &'static str, name: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) {
+    pub fn fail(
+        &mut self,
+        area: &'static str,
+        name: impl Into<String>,
+        found: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
         self.add(area, name, Level::Fail, found, Some(advice.into()));
     }
 
@@ -126,7 +138,8 @@ fn clock_check(report: &mut Report, area: &'static str, name: &str, offset: i64)
         0..20 => "agrees with this machine's".to_owned(),
         _ => format!("{} {way} this machine's", short(Duration::from_millis(far))),
     };
-    let advice = "run an NTP client (chrony, systemd-timesyncd) on both machines: jobs start early or late by the difference";
+    let advice =
+        "run an NTP client (chrony, systemd-timesyncd) on both machines: jobs start early or late by the difference";
     match far {
         0..WARN => report.ok(area, name, found),
         WARN..FAIL => report.warn(area, name, found, advice),
@@ -140,7 +153,9 @@ mod tests {
 
     #[test]
     fn a_clock_is_judged_by_its_distance_either_way() {
-        for (offset, level) in [(0, Level::Ok), (-999, Level::Ok), (1_000, Level::Warn), (-3_000, Level::Warn), (60_000, Level::Fail)] {
+        for (offset, level) in
+            [(0, Level::Ok), (-999, Level::Ok), (1_000, Level::Warn), (-3_000, Level::Warn), (60_000, Level::Fail)]
+        {
             let mut report = Report::default();
             clock_check(&mut report, "redis", "clock", offset);
             assert_eq!(report.worst(), level, "{offset} ms");

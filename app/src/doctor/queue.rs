@@ -65,7 +65,12 @@ async fn answers(report: &mut Report, config: &Config, broker: &Arc<dyn Broker>)
     let middle = times[times.len() / 2];
     let found = format!("{} answers in {}", config.queue.url, milliseconds(middle));
     match middle > SLOW {
-        true => report.warn("queue", "reachable", found, "bring workers and queue nearer together: each job waits for round trips"),
+        true => report.warn(
+            "queue",
+            "reachable",
+            found,
+            "bring workers and queue nearer together: each job waits for round trips",
+        ),
         false => report.ok("queue", "reachable", found),
     }
     // Counting runs the scripts, so that a user who may not run them is found out here and not by the first worker.
@@ -75,7 +80,8 @@ async fn answers(report: &mut Report, config: &Config, broker: &Arc<dyn Broker>)
             true
         }
         Err(e) => {
-            let advice = "the Redis user needs ~<prefix>:* &* and the commands of docs/OPERATIONS.md";
+            let prefix = &config.queue.prefix;
+            let advice = format!("a Redis user needs at least `~{prefix}:* &{prefix}:* +@all -@admin +config|get`");
             report.fail("queue", "counts", e.to_string(), advice);
             false
         }
@@ -95,13 +101,28 @@ fn waiting(report: &mut Report, config: &Config, all: &[QueueStats]) {
         let due = stats.count(JobState::Available);
         if stats.paused {
             let found = format!("{queue} is paused; {due} due jobs wait");
-            report.warn("queue", "waiting jobs", found, format!("`postrider queues resume {queue}` when the reason is gone"));
+            report.warn(
+                "queue",
+                "waiting jobs",
+                found,
+                format!("`postrider queues resume {queue}` when the reason is gone"),
+            );
         } else if !config.queues.contains_key(queue.as_str()) && due + stats.count(JobState::Scheduled) > 0 {
             let found = format!("{queue} holds {due} due jobs and no worker takes them");
-            report.warn("queue", "waiting jobs", found, format!("add [queues.{queue}] to the configuration of the workers"));
+            report.warn(
+                "queue",
+                "waiting jobs",
+                found,
+                format!("add [queues.{queue}] to the configuration of the workers"),
+            );
         } else if let Some(age) = stats.oldest.filter(|age| *age > LONG) {
             let found = format!("the oldest of {due} due jobs in {queue} waits for {}", short(age));
-            report.warn("queue", "waiting jobs", found, "see that workers run and keep up: `postrider jobs list --state running`");
+            report.warn(
+                "queue",
+                "waiting jobs",
+                found,
+                "see that workers run and keep up: `postrider jobs list --state running`",
+            );
         }
     }
     if report.checks.len() == before {
@@ -120,7 +141,12 @@ fn kinds(report: &mut Report, config: &Config) {
     let missing = registry.queues_without_consumer(&names);
     for (kind, queue) in &missing {
         let found = format!("{kind} waits in queue {queue}, which no worker takes jobs from");
-        report.fail("queue", "kinds", found, format!("add [queues.{queue}] to the configuration; api and worker refuse to start"));
+        report.fail(
+            "queue",
+            "kinds",
+            found,
+            format!("add [queues.{queue}] to the configuration; api and worker refuse to start"),
+        );
     }
     if missing.is_empty() {
         let names = names.iter().map(job::QueueName::as_str).collect::<Vec<_>>().join(", ");

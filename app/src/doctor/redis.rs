@@ -66,7 +66,9 @@ pub async fn check(report: &mut Report, config: &Config, broker: &RedisBroker, c
         replicas(report, server, config);
     }
     match clocks(&mut connection, clock).await {
-        Ok(clocks) => clocks.iter().for_each(|(server, offset)| clock_check(report, AREA, &server.check("clock"), *offset)),
+        Ok(clocks) => {
+            clocks.iter().for_each(|(server, offset)| clock_check(report, AREA, &server.check("clock"), *offset))
+        }
         Err(e) => report.warn(AREA, "clock", format!("cannot be read: {e}"), "let the Redis user run TIME (ACL +time)"),
     }
 }
@@ -131,7 +133,12 @@ fn version(report: &mut Report, server: &Server) {
     let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
     let name = server.check("version");
     match major {
-        0..7 => report.fail(AREA, name, version, "install Redis 7 or newer: the scripts run with memory full only since 7.0"),
+        0..7 => report.fail(
+            AREA,
+            name,
+            version,
+            "install Redis 7 or newer: the scripts run with memory full only since 7.0",
+        ),
         _ => report.ok(AREA, name, version),
     }
     if server.says("loading") == "1" {
@@ -161,7 +168,8 @@ fn persistence(report: &mut Report, server: &Server) {
             Some("") => "off, and no snapshots: everything is lost with the process",
             Some(_) => "off; there are snapshots, and what came after the last one is lost with the process",
         };
-        let advice = "`CONFIG SET appendonly yes` and `CONFIG REWRITE`: without it a restart loses jobs that were acknowledged";
+        let advice =
+            "`CONFIG SET appendonly yes` and `CONFIG REWRITE`: without it a restart loses jobs that were acknowledged";
         report.warn(AREA, name, found, advice);
     } else {
         match server.settings.get("appendfsync").map(String::as_str) {
@@ -178,7 +186,8 @@ fn persistence(report: &mut Report, server: &Server) {
     }
     let written = ["aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"];
     for field in written.into_iter().filter(|field| server.says(field) == "err") {
-        let advice = "see Redis's log: mostly the disk is full or not writable; it may refuse all writes until that is mended";
+        let advice =
+            "see Redis's log: mostly the disk is full or not writable; it may refuse all writes until that is mended";
         report.fail(AREA, server.check("writing to disk"), format!("{field} is err"), advice);
     }
 }
@@ -289,7 +298,9 @@ mod tests {
         let mut config = Config::default();
         config.queue.redis.min_replica_acks = 1;
         let online = ("slave0", "ip=127.0.0.1,port=1,state=online,offset=1,lag=0");
-        for (fields, level) in [(vec![], Level::Fail), (vec![online], Level::Warn), (vec![online, ("slave1", online.1)], Level::Ok)] {
+        for (fields, level) in
+            [(vec![], Level::Fail), (vec![online], Level::Warn), (vec![online, ("slave1", online.1)], Level::Ok)]
+        {
             let mut report = Report::default();
             replicas(&mut report, &server(&fields), &config);
             assert_eq!(report.worst(), level, "{fields:?}");

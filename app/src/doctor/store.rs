@@ -63,13 +63,23 @@ fn judge(report: &mut Report, status: &MigrationStatus, on_start: bool) {
     }
     if !status.pending.is_empty() {
         let pending = status.pending.iter().map(|step| step.version).collect::<Vec<_>>();
-        let found = format!("{} of {} steps are pending: {}", pending.len(), pending.len() + status.applied.len(), list(&pending));
+        let found = format!(
+            "{} of {} steps are pending: {}",
+            pending.len(),
+            pending.len() + status.applied.len(),
+            list(&pending)
+        );
         let when = if on_start { "; api and worker do it when they start" } else { "; api and worker refuse to start" };
         report.fail("store", "migrations", found, format!("run `postrider migrate`{when}"));
     }
     if !status.unknown.is_empty() {
         let found = format!("steps {} are of a newer release", list(&status.unknown));
-        report.warn("store", "migrations", found, "right in the middle of a rollout; otherwise install the newer release here");
+        report.warn(
+            "store",
+            "migrations",
+            found,
+            "right in the middle of a rollout; otherwise install the newer release here",
+        );
     }
     if status.is_current() && status.unknown.is_empty() {
         report.ok("store", "migrations", format!("all {} steps are done", status.applied.len()));

@@ -2,10 +2,11 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use testkit::{Database, Redis, RedisCluster, Sentinels};
 
-use crate::harness::{Place, Said, exists, names};
+use crate::harness::{Place, Said, names};
 
 async fn examine(place: &Place) -> (Said, Value) {
     let said = place.run(&["doctor", "--json"]).await;
@@ -35,7 +36,7 @@ async fn a_new_folder_is_looked_at_and_left_as_it_is() {
     is(&report, "queue", "file", "warn", "not there yet");
     is(&report, "store", "file", "warn", "not there yet");
     is(&report, "disk", "space", "ok", "free");
-    assert!(!exists(&place.dir.join("queue.db")) && !exists(&place.dir.join("store.db")));
+    assert!(!place.dir.join("queue.db").exists() && !place.dir.join("store.db").exists());
 }
 
 #[tokio::test]
@@ -90,7 +91,8 @@ async fn a_redis_that_is_set_as_it_should_be_passes() {
     ] {
         is(&report, area, name, "ok", word);
     }
-    let bad: Vec<_> = report["checks"].as_array().unwrap().iter().filter(|c| c["area"] != "mail" && c["status"] != "ok").collect();
+    let bad: Vec<_> =
+        report["checks"].as_array().unwrap().iter().filter(|c| c["area"] != "mail" && c["status"] != "ok").collect();
     assert!(bad.is_empty(), "{bad:#?}");
 }
 
@@ -107,6 +109,26 @@ async fn a_redis_that_forgets_is_warned_of_and_one_that_lacks_replicas_fails() {
     let (said, report) = examine(&place.with("QUEUE__REDIS__MIN_REPLICA_ACKS", "1")).await;
     assert_eq!(said.code, 1);
     is(&report, "redis", "replicas", "fail", "0 online, 1 must acknowledge");
+}
+
+#[tokio::test]
+async fn a_redis_user_of_few_rights_is_enough() {
+    let redis =
+        Redis::builder().aof().set("user", "postrider on >secret ~postrider:* &postrider:* +@all -@admin +config|get");
+    let place = Place::sqlite().at_redis(redis.start().await);
+    let port = place.redis_port();
+    let place = place.with("QUEUE__URL", &format!("redis://postrider:secret@127.0.0.1:{port}/0"));
+    place.ok(&["enqueue", "debug.noop"]).await;
+    let (said, report) = examine(&place).await;
+    assert_eq!(said.code, 0, "{report:#}");
+    is(&report, "redis", "append-only file", "ok", "everysec");
+
+    // One that may not write is told what it lacks.
+    let url = format!("redis://reader:secret@127.0.0.1:{port}/0");
+    place.ask_redis(&["ACL", "SETUSER", "reader", "on", ">secret", "+ping", "+time", "+info"]).await;
+    let (said, report) = examine(&place.with("QUEUE__URL", &url)).await;
+    assert_eq!(said.code, 1);
+    is(&report, "queue", "counts", "fail", "");
 }
 
 #[tokio::test]
@@ -169,11 +191,7 @@ async fn a_paused_queue_is_pointed_out() {
 #[tokio::test]
 async fn mail_is_judged_by_relay_senders_and_keys() {
     let key = |place: &Place, mode: u32| {
-        let made = std::process::Command::new("openssl")
-            .args(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", &place.path("dkim.pem")])
-            .output()
-            .expect("there is an openssl");
-        assert!(made.status.success(), "{made:?}");
+        place.write("dkim.pem", mail::DkimKey::generate().expect("a key").to_pem().expose_secret());
         let set = std::fs::set_permissions(place.dir.join("dkim.pem"), std::fs::Permissions::from_mode(mode));
         set.expect("the file is ours");
     };

@@ -51,7 +51,10 @@ async fn a_job_under_a_key_that_is_held_is_a_duplicate_of_the_first() {
         let first = place.json(&["enqueue", "debug.noop", "--unique-key", "once"]).await;
         let again = place.json(&["enqueue", "debug.noop", "--unique-key", "once"]).await;
         assert_eq!(again["duplicate"], true);
-        assert_eq!((&again["id"], &again["state"], &again["run_at"]), (&first["id"], &json!("available"), &first["run_at"]));
+        assert_eq!(
+            (&again["id"], &again["state"], &again["run_at"]),
+            (&first["id"], &json!("available"), &first["run_at"])
+        );
         let said = place.ok(&["enqueue", "debug.noop", "--unique-key", "once"]).await;
         assert!(said.contains("duplicate") && said.contains("once"), "{said}");
     })
@@ -73,7 +76,8 @@ async fn arguments_come_from_a_file_or_from_standard_input() {
 #[tokio::test]
 async fn what_the_kind_cannot_use_is_refused_by_field() {
     let place = Place::sqlite();
-    let refused = async |args: &[&str], words: &[&str]| place.run(&[&["enqueue"], args].concat()).await.refused(2, words);
+    let refused =
+        async |args: &[&str], words: &[&str]| place.run(&[&["enqueue"], args].concat()).await.refused(2, words);
     refused(&["debug.sleep", r#"{"ms": "x"}"#], &["args.ms"]).await;
     refused(&["debug.sleep", "{}"], &["ms"]).await;
     refused(&["debug.sleep", r#"{"ms": 99999999}"#], &["args.ms", "3600000"]).await;

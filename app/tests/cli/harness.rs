@@ -1,6 +1,6 @@
 //! A folder, a queue and a store, and the binary run against them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -127,7 +127,9 @@ impl Place {
     pub async fn broker(&self) -> Box<dyn Broker> {
         let settings = Settings { queues: vec![debug()], ..Settings::default() };
         match &self.redis {
-            Some(redis) => Box::new(RedisBroker::connect(&redis.url(), "postrider", settings).await.expect("it answers")),
+            Some(redis) => {
+                Box::new(RedisBroker::connect(&redis.url(), "postrider", settings).await.expect("it answers"))
+            }
             None => Box::new(SqliteBroker::open(&self.file_url("queue.db"), settings).await.expect("it opens")),
         }
     }
@@ -157,6 +159,14 @@ impl Place {
                 })
                 .collect();
         }
+    }
+
+    pub fn redis_port(&self) -> u16 {
+        self.redis.as_ref().expect("its queue is in a Redis").port()
+    }
+
+    pub async fn ask_redis(&self, words: &[&str]) {
+        self.redis.as_ref().expect("its queue is in a Redis").ask::<()>(words).await;
     }
 
     pub fn path(&self, name: &str) -> String {
@@ -196,9 +206,4 @@ pub fn names(value: &Value) -> Vec<&str> {
 
 pub fn debug() -> QueueName {
     QueueName::new("debug").expect("a name")
-}
-
-/// Whether there is a file.
-pub fn exists(path: &Path) -> bool {
-    path.exists()
 }

@@ -65,7 +65,8 @@ async fn one_job_is_shown_with_its_history() {
         let job = enqueue(&place, &["--unique-key", "k", "--tag", "vip"]).await;
         place.bury_all().await;
         let out = place.ok(&["jobs", "show", &job]).await;
-        for said in [&job, "debug.noop", "dead", "1 of 20", "k, until its end", "vip", "failed attempts", "no [31m way"] {
+        for said in [&job, "debug.noop", "dead", "1 of 20", "k, until its end", "vip", "failed attempts", "no [31m way"]
+        {
             assert!(out.contains(said), "{said} is not in {out}");
         }
         assert!(!out.contains('\u{1b}'), "{out}");

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::Database;
 
-use crate::harness::{Place, exists, names};
+use crate::harness::{Place, names};
 
 async fn migrates(place: &Place) {
     let before = place.json(&["migrate", "--status"]).await;
@@ -25,7 +25,7 @@ async fn migrates(place: &Place) {
 async fn sqlite_is_migrated_once() {
     let place = Place::sqlite();
     place.ok(&["migrate", "--status"]).await;
-    assert!(!exists(&place.dir.join("store.db")), "looking made a file");
+    assert!(!place.dir.join("store.db").exists(), "looking made a file");
     migrates(&place).await;
 }
 

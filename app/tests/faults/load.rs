@@ -102,7 +102,10 @@ impl Load {
                         break;
                     }
                     let key = format!("load-{lane}-{n}");
-                    let answer = client.post("/v1/jobs", &json!({"kind": "debug.effect", "args": {"key": key}})).await;
+                    // Every queue: in a Cluster each of them lives on a node of its own.
+                    let queue = ["debug", "default", "bookings", "emails"][n % 4];
+                    let body = json!({"kind": "debug.effect", "args": {"key": key}, "queue": queue});
+                    let answer = client.post("/v1/jobs", &body).await;
                     if answer.status == StatusCode::ACCEPTED {
                         mine.push(Accepted { id: answer.job(), key });
                         accepted.fetch_add(1, Ordering::Relaxed);

@@ -3,8 +3,9 @@
 //!
 //! 1. [`rig`] holds what a scene needs: a store, a key, a folder, and how its processes are started.
 //! 2. [`load`] sends jobs over HTTP and remembers each one that was accepted, for the reckoning at the end.
-//! 3. [`mailroom`] is the relay, with a DNS zone to verify what arrives.
-//! 4. The rest are the faults, one file a kind.
+//! 3. [`scene`] is API, workers and load together, for those who disturb Redis.
+//! 4. [`mailroom`] is the relay, with a DNS zone to verify what arrives.
+//! 5. The rest are the faults, one file a kind.
 //!
 //! Nothing here sleeps for a while and hopes: each step waits for a condition. Scenes that measure take the machine for
 //! themselves ([`turn`]).
@@ -19,6 +20,7 @@ mod mailroom;
 mod poison;
 mod redis_faults;
 mod rig;
+mod scene;
 mod shutdown;
 mod stopped_worker;
 mod topologies;

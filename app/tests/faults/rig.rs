@@ -123,13 +123,22 @@ impl Rig {
 
     /// Starts an API and waits until it is ready.
     pub async fn api(&self) -> Api {
+        self.api_at("/readyz").await
+    }
+
+    /// Starts an API whose queue may never answer.
+    pub async fn api_that_is_up(&self) -> Api {
+        self.api_at("/healthz").await
+    }
+
+    async fn api_at(&self, path: &str) -> Api {
         let port = free_port();
         let mut process = self
             .process("api", &["api"])
             .env("POSTRIDER__API__LISTEN", format!("127.0.0.1:{port}"))
             .env("POSTRIDER__API__METRICS_LISTEN", format!("127.0.0.1:{}", free_port()))
             .spawn();
-        process.ready(port, "/readyz", SOON).await;
+        process.ready(port, path, SOON).await;
         Api { process, client: Client::new(&format!("http://127.0.0.1:{port}"), &self.key) }
     }
 

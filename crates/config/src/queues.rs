@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::check::Check;
+use crate::mail::Mail;
 
 /// One queue's share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -23,11 +24,13 @@ fn one() -> u32 {
     1
 }
 
-/// The queues of the job kinds that come with Postrider.
+/// The queues of the job kinds that come with Postrider. Mails run as many as `mail.max_connections` by default: one more
+/// would only wait for a connection while its time runs.
 pub(crate) fn default_queues() -> BTreeMap<String, QueueShare> {
-    [("bookings", 5), ("emails", 5), ("default", 2), ("debug", 1)]
+    let mails = Mail::default().max_connections;
+    [("bookings", 5, None), ("emails", 5, Some(mails)), ("default", 2, None), ("debug", 1, None)]
         .into_iter()
-        .map(|(name, weight)| (name.to_owned(), QueueShare { weight, concurrency: None }))
+        .map(|(name, weight, concurrency)| (name.to_owned(), QueueShare { weight, concurrency }))
         .collect()
 }
 

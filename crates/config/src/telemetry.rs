@@ -29,7 +29,7 @@ pub enum LogFormat {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { level: "info,apalis_core=warn".to_owned(), format: LogFormat::Auto }
+        Self { level: "info,apalis_core=warn,hickory_server=warn".to_owned(), format: LogFormat::Auto }
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Worker {
     /// How long a stored row may be without news before its job is looked for, and enqueued again if it was lost.
     #[serde(deserialize_with = "duration::deserialize")]
     pub sweep_after: Duration,
-    /// Where `/metrics` and `/healthz` of a worker are served; none by default.
+    /// Where `/metrics`, `/healthz` and `/readyz` of a worker are served; none by default.
     #[serde(default)]
     pub metrics_listen: Option<SocketAddr>,
 }

@@ -49,6 +49,12 @@ pub trait Broker: Send + Sync + 'static {
         lease: Option<LeaseRequest>,
     ) -> Result<Exchange, BrokerError>;
 
+    /// Gives back, uncharged, what an [`Broker::exchange`] leased under `token` and could not deliver because its answer
+    /// was lost; says how many. A backend whose answers cannot be lost has nothing to do.
+    async fn disown(&self, _queue: &QueueName, _token: u64) -> Result<u32, BrokerError> {
+        Ok(0)
+    }
+
     /// Renews leases of `queue` for another lease time and says which are lost and which jobs are to be cancelled.
     /// A lease that expired but was not reaped yet is renewed. Same order as asked.
     async fn extend(&self, queue: &QueueName, leases: &[Lease]) -> Result<Vec<Extended>, BrokerError>;

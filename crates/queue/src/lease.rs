@@ -26,7 +26,7 @@ pub struct LeaseRequest {
     pub max: usize,
     /// The token for what is leased by this call: unique to each call of each process (random 64 bits).
     pub token: u64,
-    /// Who asks: unique to each start of a worker process.
+    /// Who asks: unique to each start of a worker process; 0 to decline being chosen for suspects.
     pub worker: u64,
     /// Whether the worker holds no job at all: only such a worker is given a suspect job, alone.
     pub idle: bool,

@@ -122,7 +122,7 @@ impl Store {
         Ok(silent.into_iter().map(|silent| silent.intent).collect())
     }
 
-    /// Notes that the sweep has dealt with these intents.
+    /// Notes that the sweep has dealt with these intents. One that is silent on purpose until later stays so.
     ///
     /// # Errors
     /// As the database says.
@@ -151,7 +151,7 @@ async fn touch_events(session: &mut Session, events: &[(&str, i64)], now: Timest
     let rows: Vec<String> = (0..events.len()).map(|n| format!("(${}, ${})", 2 * n + 2, 2 * n + 3)).collect();
     let text = format!(
         "UPDATE booking_events SET sweep_from = $1
-         WHERE state = 'accepted' AND (booking_id, version) IN (VALUES {})",
+         WHERE state = 'accepted' AND sweep_from < $1 AND (booking_id, version) IN (VALUES {})",
         rows.join(", ")
     );
     let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
@@ -169,7 +169,7 @@ async fn touch_deliveries(session: &mut Session, ids: &[Uuid], now: Timestamp) -
     let places: Vec<String> = (0..ids.len()).map(|n| format!("${}", n + 2)).collect();
     let text = format!(
         "UPDATE deliveries SET sweep_from = $1
-         WHERE state IN ('queued', 'sending', 'deferred') AND id IN ({})",
+         WHERE state IN ('queued', 'sending', 'deferred') AND sweep_from < $1 AND id IN ({})",
         places.join(", ")
     );
     let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));

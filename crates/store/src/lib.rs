@@ -3,7 +3,7 @@
 //! 1. One [`Store`] over SQLite (one process, a file) or Postgres (as many machines as wanted). The same SQL text serves
 //!    both; where a statement must differ, it branches in sight (`db`).
 //! 2. What a person would miss is written here first and enqueued afterwards. What was written and never enqueued is found
-//!    again by the sweep (`intents`).
+//!    again by the sweep (`intents`); what lost its job for good ends with it (`endings`).
 //! 3. Functions take `now`: the store never asks the machine for the time. Times are kept to the millisecond.
 //! 4. Every error says whether trying again later can help: [`StoreError::is_transient`].
 
@@ -13,6 +13,7 @@ mod bookings;
 mod db;
 mod deliveries;
 mod effects;
+mod endings;
 mod error;
 mod intents;
 mod keys;
@@ -29,6 +30,7 @@ pub use deliveries::{
     Moved, NewDelivery, OnTheWire,
 };
 pub use effects::Effect;
+pub use endings::{Closed, JobEnd};
 pub use error::StoreError;
 pub use intents::Intent;
 pub use keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};

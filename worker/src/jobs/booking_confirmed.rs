@@ -12,15 +12,19 @@ use job::{Attempt, Completed, FieldError, Job, Outcome, Unfinished};
 use queue::Enqueue;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Booking, DeliveryState, EventApplied, NewDelivery, Party};
+use store::{Booking, BookingEvent, DeliveryState, EventApplied, NewDelivery, Party};
 use uuid::Uuid;
 
 use crate::context::Context;
 use crate::intents;
 use crate::jobs::{email_send::EmailSend, queue_failed, store_failed};
 
-/// How long a booking's mail is worth sending.
-const WORTH_SENDING: Duration = Duration::from_secs(24 * 3600);
+/// How long a confirmation of a lesson that lies ahead is worth sending, at most and at least: one that begins in a minute
+/// still gets a few attempts.
+const AHEAD_AT_MOST: Duration = Duration::from_secs(24 * 3600);
+const AHEAD_AT_LEAST: Duration = Duration::from_secs(10 * 60);
+/// How long after the event a confirmation of a lesson that has begun is.
+const BEGUN: Duration = Duration::from_secs(3600);
 
 /// The arguments.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,13 +52,14 @@ impl Job for BookingConfirmed {
 
     async fn run(self, context: &Context, _: &Attempt) -> Outcome {
         let now = context.clock.now();
-        let fan_out = |booking: &Booking| {
+        let fan_out = |event: &BookingEvent, booking: &Booking| {
+            let deadline = deadline(booking.starts_at, event.received_at, now);
             let parties = [("student", &booking.student), ("instructor", &booking.instructor)];
-            parties.map(|(role, party)| mail_to(context, booking, self.version, role, party, now)).to_vec()
+            parties.map(|(role, party)| mail_to(context, booking, self.version, role, party, deadline)).to_vec()
         };
         let applied = context
             .store
-            .apply_event(&self.booking_id, self.version, now, |_, booking| fan_out(booking))
+            .apply_event(&self.booking_id, self.version, now, fan_out)
             .await
             .map_err(|e| store_failed(&e))?;
         let deliveries = match applied {
@@ -78,20 +83,28 @@ impl Job for BookingConfirmed {
     }
 }
 
+/// When the confirmation is worth nothing any more.
+///
+/// - The lesson lies ahead: when it begins, but no later than 24 hours and no sooner than 10 minutes from now.
+/// - It has begun, or is long over: an hour after the event was received. Who reports a booking that has begun gets its
+///   confirmation; a confirmation that was kept waiting until the lesson was over is not sent a day later.
+fn deadline(starts_at: Timestamp, received_at: Timestamp, now: Timestamp) -> Timestamp {
+    if starts_at > now {
+        starts_at.min(after(now, AHEAD_AT_MOST)).max(after(now, AHEAD_AT_LEAST))
+    } else {
+        after(received_at, BEGUN)
+    }
+}
+
 fn mail_to(
     context: &Context,
     booking: &Booking,
     version: i64,
     role: &str,
     party: &Party,
-    now: Timestamp,
+    deadline: Timestamp,
 ) -> NewDelivery {
     let job_id = context.ids.next(&EmailSend::queue()).uuid();
-    // A confirmation that comes after the lesson began is no use; one for a lesson about to begin still is.
-    let deadline = match booking.starts_at {
-        starts_at if starts_at > after(now, Duration::from_secs(3600)) => starts_at.min(after(now, WORTH_SENDING)),
-        _ => after(now, WORTH_SENDING),
-    };
     NewDelivery {
         id: job_id,
         idempotency_key: format!("booking:{}:v{version}:booking_confirmed:{role}", booking.id),
@@ -126,4 +139,37 @@ fn template_data(booking: &Booking, recipient: &Party) -> Value {
         "student": { "name": booking.student.name },
         "instructor": { "name": booking.instructor.name },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        format!("2026-11-23T{time}:00Z").parse().unwrap()
+    }
+
+    #[test]
+    fn a_lesson_ahead_is_confirmed_until_it_begins_within_a_day() {
+        let noon = at("12:00");
+        assert_eq!(deadline(at("18:00"), noon, noon), at("18:00"));
+        assert_eq!(deadline(after(noon, Duration::from_secs(9 * 86_400)), noon, noon), after(noon, AHEAD_AT_MOST));
+    }
+
+    #[test]
+    fn a_lesson_about_to_begin_still_has_time_for_its_confirmation() {
+        assert_eq!(deadline(at("12:01"), at("12:00"), at("12:00")), at("12:10"));
+    }
+
+    #[test]
+    fn a_lesson_that_had_begun_when_it_was_reported_is_confirmed_within_the_hour() {
+        assert_eq!(deadline(at("09:00"), at("12:00"), at("12:00")), at("13:00"));
+        assert_eq!(deadline(at("12:00"), at("12:00"), at("12:00")), at("13:00"));
+    }
+
+    #[test]
+    fn a_confirmation_that_waited_until_the_lesson_was_over_is_late() {
+        let (received, begins, now) = (at("08:00"), at("10:00"), at("18:00"));
+        assert!(deadline(begins, received, now) < now);
+    }
 }

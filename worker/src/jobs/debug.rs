@@ -13,7 +13,8 @@ use crate::context::Context;
 
 const QUEUE: &str = "debug";
 
-/// Does nothing: what the benchmark runs.
+/// Does nothing: what the benchmark runs. It takes any arguments on purpose, where every other kind refuses fields that it
+/// does not know: so a queue can be filled with jobs of any size.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Noop {}
 

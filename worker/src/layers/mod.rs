@@ -1,8 +1,8 @@
 //! The tower layers around every run, from the outside in:
 //!
-//! 1. [`report`]: judges the end and hands it to the consumer;
-//! 2. [`measure`]: counts and times;
-//! 3. [`span`]: puts job id, kind, attempt and queue on every line that the job logs;
+//! 1. [`span`]: puts job id, kind, attempt and queue on every line about the job;
+//! 2. [`report`]: judges the end, tells of it and hands it to the consumer;
+//! 3. [`measure`]: counts and times;
 //! 4. [`panic`]: turns a panic into an end like any other;
 //! 5. [`stop`]: drops the job when it is cancelled, cut off, or its lease is lost;
 //! 6. [`timeout`]: drops it when it takes too long;
@@ -53,9 +53,9 @@ pub fn stack(parts: Parts) -> impl RunService + 'static {
     let meters: Meters = parts.context.meters.clone();
     let report = report::ReportLayer::new(&parts, clock);
     ServiceBuilder::new()
+        .layer(layer_fn(span::Span::new))
         .layer(report)
         .layer(layer_fn(move |inner| measure::Measure::new(inner, meters.clone())))
-        .layer(layer_fn(span::Span::new))
         .layer(layer_fn(panic::CatchPanic::new))
         .layer(layer_fn(stop::Stoppable::new))
         .layer(layer_fn(timeout::Timeout::new))

@@ -1,4 +1,4 @@
-//! The outermost layer: judges how a run ended and hands it to the consumer, which writes it.
+//! Judges how a run ended, tells of it, and hands it to the consumer, which writes it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use job::{Clock, Priority, RetryPolicy};
 use queue::consumer::Finisher;
 use queue::{Disposition, Finish};
+use telemetry::redact::Text;
 use tower::Layer;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::layers::{Parts, RunService, wraps};
 use crate::registry::Registry;
@@ -78,18 +79,23 @@ impl<S: RunService> Report<S> {
             match judge(ended.clone(), &facts, shared.clock.now(), rand::random()) {
                 None => shared.finisher.lost(share, lease),
                 Some(disposition) => {
-                    match &disposition {
-                        Disposition::Dead { error } => warn!(job_id = %lease.id, error, "job is dead"),
-                        Disposition::Retry { error, delay } => {
-                            debug!(job_id = %lease.id, error, ?delay, "job will be tried again");
-                        }
-                        _ => {}
-                    }
+                    tell(&disposition);
                     shared.finisher.finish(share, Finish { lease, disposition, priority, unique });
                 }
             }
             Ok(ended)
         })
+    }
+}
+
+/// One line for what did not go as it should; what goes well is counted only. What a job says of its failure may come from
+/// outside.
+fn tell(disposition: &Disposition) {
+    match disposition {
+        Disposition::Dead { error } => error!(error = %Text(error), "job is dead"),
+        Disposition::Retry { error, delay } => warn!(error = %Text(error), ?delay, "job failed and is tried again"),
+        Disposition::Snooze { reason, delay, .. } => debug!(reason = %Text(reason), ?delay, "job waits"),
+        _ => {}
     }
 }
 

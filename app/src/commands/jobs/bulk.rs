@@ -54,7 +54,8 @@ pub async fn retry_dead(
                 && let Some(job) = waiting.next()
             {
                 let broker = Arc::clone(broker);
-                running.spawn(async move { broker.redrive(job.id).await.map(|answer| Acted::from_retry(job.id, answer)) });
+                running
+                    .spawn(async move { broker.redrive(job.id).await.map(|answer| Acted::from_retry(job.id, answer)) });
             }
             let Some(acted) = running.join_next().await else { break };
             let acted = acted??;

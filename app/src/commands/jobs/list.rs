@@ -11,8 +11,7 @@ use queue::{Broker, BrokerError, Cursor, Filter, JobRecord, Page};
 use crate::commands::Usage;
 use crate::commands::reach::{known_queues, must_be_known};
 use crate::output::{
-    Cell, Colour, Column, JobSummary, List, Table, ago, hint, one_line, print_json, print_table, relative,
-    state_colour,
+    Cell, Colour, Column, JobSummary, List, Table, ago, hint, one_line, print_json, print_table, relative, state_colour,
 };
 
 /// Which jobs.

@@ -8,13 +8,18 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::{ConsumerSettings, Share};
 use super::leases::Leases;
 use crate::broker::Broker;
 use crate::lease::{Extended, Maintained};
 
-/// How often the house is kept: also how soon a cancel reaches a running job.
+/// How often the house is kept at least: also how soon a cancel reaches a running job.
 const HOUSEKEEPING: Duration = Duration::from_millis(500);
+
+/// How often the house is kept with leases that are renewed every `heartbeat`: often enough that no step finds a
+/// silence behind it.
+pub(super) fn housekeeping(heartbeat: Duration) -> Duration {
+    HOUSEKEEPING.min(heartbeat / 4)
+}
 
 /// Who counts what happens to leases; the worker's metrics.
 pub trait Observer: Send + Sync + 'static {
@@ -24,55 +29,56 @@ pub trait Observer: Send + Sync + 'static {
     fn maintained(&self, queue: &QueueName, step: &Maintained);
     /// Jobs of `queue` were found too late and have expired.
     fn expired(&self, queue: &QueueName, count: u32);
-    /// The queue was away, or is back.
-    fn reachable(&self, yes: bool);
+    /// A queue was away and is back (`true`), or is away now.
+    fn reachable(&self, queue: &QueueName, yes: bool);
 }
 
-/// Renews all leases, again and again, until `end`.
+/// Renews the leases of one queue, again and again, until `end`. One task a queue: where one part of a Cluster is away,
+/// the leases of the other parts must not run out.
 pub(super) async fn renew(
     broker: Arc<dyn Broker>,
-    settings: ConsumerSettings,
+    share: usize,
+    queue: QueueName,
+    heartbeat: Duration,
     leases: Arc<Leases>,
     observer: Arc<dyn Observer>,
     end: CancellationToken,
 ) {
-    let mut ticks = tokio::time::interval_at(Instant::now() + settings.heartbeat, settings.heartbeat);
+    let mut ticks = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = end.cancelled() => return,
         }
-        for (share, Share { queue, .. }) in settings.queues.iter().enumerate() {
-            let held = leases.all(share);
-            if held.is_empty() {
-                continue;
-            }
-            match broker.extend(queue, &held).await {
-                Ok(answers) => {
-                    let mut lost = 0;
-                    for (lease, answer) in held.iter().zip(answers) {
-                        // A job that was finished while the call was under way is not there any more.
-                        let Some(control) = leases.control(share, lease.id) else { continue };
-                        match answer {
-                            Extended::Renewed => {}
-                            Extended::CancelRequested => control.cancel(),
-                            Extended::Lost => {
-                                control.lose();
-                                lost += 1;
-                            }
+        let held = leases.all(share);
+        if held.is_empty() {
+            continue;
+        }
+        match broker.extend(&queue, &held).await {
+            Ok(answers) => {
+                let mut lost = 0;
+                for (lease, answer) in held.iter().zip(answers) {
+                    // A job that was finished while the call was under way is not there any more.
+                    let Some(control) = leases.control(share, *lease) else { continue };
+                    match answer {
+                        Extended::Renewed => {}
+                        Extended::CancelRequested => control.cancel(),
+                        Extended::Lost => {
+                            control.lose();
+                            lost += 1;
                         }
                     }
-                    if lost > 0 {
-                        warn!(%queue, lost, "leases lost: these jobs run elsewhere");
-                        observer.leases_lost(queue, lost);
-                    }
                 }
-                // The queue is away: try again soon, long before the leases run out.
-                Err(error) => {
-                    debug!(%queue, %error, "leases not renewed");
-                    ticks.reset_after(Duration::from_millis(500));
+                if lost > 0 {
+                    warn!(%queue, lost, "leases lost: these jobs run elsewhere");
+                    observer.leases_lost(&queue, lost);
                 }
+            }
+            // The queue is away: try again soon, long before the leases run out.
+            Err(error) => {
+                debug!(%queue, %error, "leases not renewed");
+                ticks.reset_after(HOUSEKEEPING.min(heartbeat));
             }
         }
     }
@@ -85,6 +91,7 @@ pub(super) struct House {
     pub share: usize,
     pub leases: Arc<Leases>,
     pub observer: Arc<dyn Observer>,
+    pub every: Duration,
 }
 
 impl House {
@@ -94,17 +101,17 @@ impl House {
             let pause = match self.broker.maintain(&self.queue).await {
                 Ok(step) => {
                     for id in &step.cancel_requested {
-                        if let Some(control) = self.leases.control(self.share, *id) {
+                        if let Some(control) = self.leases.control_of(self.share, *id) {
                             control.cancel();
                         }
                     }
                     self.observer.maintained(&self.queue, &step);
                     // A full step means that more is waiting; a breath in between lets the workers at it.
-                    if step.more { Duration::from_millis(5) } else { HOUSEKEEPING }
+                    if step.more { Duration::from_millis(5) } else { self.every }
                 }
                 Err(error) => {
                     debug!(queue = %self.queue, %error, "no housekeeping");
-                    HOUSEKEEPING
+                    self.every
                 }
             };
             tokio::select! {

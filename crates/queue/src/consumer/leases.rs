@@ -8,10 +8,13 @@ use tokio::sync::watch;
 
 use crate::lease::Lease;
 
+/// The leases of one queue: the token and the handle of each job.
+type Held = HashMap<JobId, (u64, Arc<Control>)>;
+
 /// All leases, by queue. A lease is held from the exchange that brought it to the one that wrote its end.
 #[derive(Debug)]
 pub(super) struct Leases {
-    shares: Vec<Mutex<HashMap<JobId, (u64, Arc<Control>)>>>,
+    shares: Vec<Mutex<Held>>,
     count: watch::Sender<usize>,
 }
 
@@ -20,7 +23,7 @@ impl Leases {
         Self { shares: (0..shares).map(|_| Mutex::default()).collect(), count: watch::Sender::new(0) }
     }
 
-    fn share(&self, share: usize) -> MutexGuard<'_, HashMap<JobId, (u64, Arc<Control>)>> {
+    fn share(&self, share: usize) -> MutexGuard<'_, Held> {
         self.shares[share].lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -29,8 +32,10 @@ impl Leases {
         {
             let mut held = self.share(share);
             for (lease, control) in leases {
-                if held.insert(lease.id, (lease.token, control)).is_none() {
-                    added += 1;
+                match held.insert(lease.id, (lease.token, control)) {
+                    None => added += 1,
+                    // This process held the job, lost it without noticing, and was given it anew.
+                    Some((_, old)) => old.lose(),
                 }
             }
         }
@@ -56,8 +61,15 @@ impl Leases {
         self.share(share).iter().map(|(id, (token, _))| Lease { id: *id, token: *token }).collect()
     }
 
-    pub(super) fn control(&self, share: usize, id: JobId) -> Option<Arc<Control>> {
+    /// The handle of a job, whatever its lease.
+    pub(super) fn control_of(&self, share: usize, id: JobId) -> Option<Arc<Control>> {
         self.share(share).get(&id).map(|(_, control)| Arc::clone(control))
+    }
+
+    /// The handle of a job under this very lease.
+    pub(super) fn control(&self, share: usize, lease: Lease) -> Option<Arc<Control>> {
+        let held = self.share(share);
+        held.get(&lease.id).filter(|(token, _)| *token == lease.token).map(|(_, control)| Arc::clone(control))
     }
 
     pub(super) fn for_each(&self, act: impl Fn(&Control)) {

@@ -4,7 +4,7 @@
 //!    more than can soon be run, weighs the queues against each other, and sleeps when there is nothing to do.
 //! 2. The runner's loops take jobs out of the buffer ([`crate::apalis`]), run them and report each end
 //!    through [`Finisher`].
-//! 3. The [`keeper`] renews all leases from a task of its own, keeps house, and passes cancels on.
+//! 3. The [`keeper`] renews all leases from tasks of its own, keeps house, and passes cancels on.
 //! 4. A shutdown stops leasing and gives back what has not begun; the runner finishes what runs.
 
 mod buffer;
@@ -120,20 +120,23 @@ impl Consumer {
             )
             .run(stop_leasing.clone(), end.clone()),
         );
-        tasks.spawn(keeper::renew(
-            Arc::clone(&broker),
-            settings.clone(),
-            Arc::clone(&leases),
-            Arc::clone(&observer),
-            end.clone(),
-        ));
-        for share in 0..settings.queues.len() {
+        for (share, Share { queue, .. }) in settings.queues.iter().enumerate() {
+            tasks.spawn(keeper::renew(
+                Arc::clone(&broker),
+                share,
+                queue.clone(),
+                settings.heartbeat,
+                Arc::clone(&leases),
+                Arc::clone(&observer),
+                end.clone(),
+            ));
             let house = keeper::House {
                 broker: Arc::clone(&broker),
-                queue: settings.queues[share].queue.clone(),
+                queue: queue.clone(),
                 share,
                 leases: Arc::clone(&leases),
                 observer: Arc::clone(&observer),
+                every: keeper::housekeeping(settings.heartbeat),
             };
             tasks.spawn(house.keep(end.clone()));
         }

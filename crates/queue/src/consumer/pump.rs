@@ -23,7 +23,7 @@ use tracing::{debug, warn};
 use super::buffer::Buffer;
 use super::keeper::Observer;
 use super::leases::Leases;
-use super::share::{CALLS, Dry, QueueState, divide};
+use super::share::{CALLS, QueueState, divide};
 use super::{ConsumerSettings, Held, Report};
 use crate::broker::{Broker, MAX_BATCH};
 use crate::error::BrokerError;
@@ -38,7 +38,23 @@ const BELIEVED: Duration = Duration::from_secs(2);
 /// The longest pause between two tries while the queue is away.
 const AWAY: Duration = Duration::from_millis(500);
 
-type Call = BoxFuture<'static, (usize, usize, bool, Vec<Finish>, Result<Exchange, BrokerError>)>;
+/// How long a worker makes room for a suspect before it lets another try, and how long it then declines.
+const MAKING_ROOM: Duration = Duration::from_secs(30);
+const DECLINING: Duration = Duration::from_secs(120);
+
+type Call = BoxFuture<'static, Called>;
+
+/// A call that came back.
+struct Called {
+    /// The queue's number.
+    n: usize,
+    /// What was asked for.
+    lease: Option<LeaseRequest>,
+    /// The tokens that were to be disowned first.
+    lost: Vec<u64>,
+    finishes: Vec<Finish>,
+    answer: Result<Exchange, BrokerError>,
+}
 
 pub(super) struct Pump {
     broker: Arc<dyn Broker>,
@@ -55,12 +71,11 @@ pub(super) struct Pump {
     pace: f64,
     ended: u32,
     paced_at: Instant,
-    /// The queue whose suspects this worker makes room for, then runs.
-    solo: Option<usize>,
+    /// The queue whose suspects this worker makes room for, then runs, and since when.
+    solo: Option<(usize, Instant)>,
     solo_running: bool,
-    /// Set while the queue is away: not before this time.
-    retry_at: Option<Instant>,
-    failures: u32,
+    /// Until when it declines to make room: its jobs took too long the last time.
+    declines_until: Option<Instant>,
 }
 
 impl Pump {
@@ -88,8 +103,7 @@ impl Pump {
             paced_at: Instant::now(),
             solo: None,
             solo_running: false,
-            retry_at: None,
-            failures: 0,
+            declines_until: None,
         }
     }
 
@@ -98,7 +112,6 @@ impl Pump {
         let mut leasing = true;
         loop {
             self.send_calls(leasing);
-            let idle = self.calls.is_empty() && self.retry_at.is_none();
             let wake_at = self.wake_at(leasing);
             tokio::select! {
                 biased;
@@ -107,35 +120,41 @@ impl Pump {
                     leasing = false;
                     self.give_back();
                 }
-                Some(done) = self.calls.next(), if !self.calls.is_empty() => self.settle(done, leasing),
+                Some(called) = self.calls.next(), if !self.calls.is_empty() => self.settle(called, leasing),
                 count = self.reports.recv_many(&mut batch, MAX_BATCH) => {
                     if count == 0 {
                         return;
                     }
                     self.take_reports(&mut batch);
                 }
-                () = Self::called(&self.broker, &self.queues), if leasing && idle && self.any_dry() => {
-                    self.queues.iter_mut().for_each(|queue| queue.dry = None);
+                () = Self::called(&self.broker, &self.queues), if leasing && self.any_dry() => {
+                    self.queues.iter_mut().for_each(|queue| queue.dry_until = None);
                 }
                 () = tokio::time::sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => {
-                    let now = Instant::now();
-                    if self.retry_at.is_some_and(|at| at <= now) {
-                        self.retry_at = None;
-                    }
-                    for queue in &mut self.queues {
-                        if queue.dry.is_some_and(|dry| dry.until.is_some_and(|at| at <= now)) {
-                            queue.dry = None;
-                        }
-                    }
+                    self.pass_times();
                 }
             }
+        }
+    }
+
+    /// Forgets what was only meant until now.
+    fn pass_times(&mut self) {
+        let now = Instant::now();
+        for queue in &mut self.queues {
+            queue.retry_at = queue.retry_at.filter(|at| *at > now);
+            queue.dry_until = queue.dry_until.filter(|at| *at > now);
+        }
+        if !self.solo_running && self.solo.is_some_and(|(_, since)| now >= since + MAKING_ROOM) {
+            debug!("no room could be made for a suspect job: another worker may try");
+            self.solo = None;
+            self.declines_until = Some(now + DECLINING);
         }
     }
 
     /// Waits until some dry queue may have work.
     async fn called(broker: &Arc<dyn Broker>, queues: &[QueueState]) {
         let dry: Vec<_> = queues.iter().filter(|queue| queue.is_dry()).map(|queue| queue.queue.clone()).collect();
-        broker.wait(&dry, BELIEVED).await;
+        broker.wait(&dry, BELIEVED * 2).await;
     }
 
     fn any_dry(&self) -> bool {
@@ -143,20 +162,19 @@ impl Pump {
     }
 
     fn wake_at(&self, leasing: bool) -> Option<Instant> {
-        let due = self.queues.iter().filter_map(|queue| queue.dry.and_then(|dry| dry.until)).min();
-        [self.retry_at, due.filter(|_| leasing)].into_iter().flatten().min()
+        let retry = self.queues.iter().filter_map(|queue| queue.retry_at).min();
+        let due = self.queues.iter().filter_map(|queue| queue.dry_until).min().filter(|_| leasing);
+        let room = self.solo.filter(|_| !self.solo_running).map(|(_, since)| since + MAKING_ROOM);
+        [retry, due, room].into_iter().flatten().min()
     }
 
     /// Sends the calls that are worth sending now.
     fn send_calls(&mut self, leasing: bool) {
-        if self.retry_at.is_some() {
-            return;
-        }
         let mut parts = vec![0; self.queues.len()];
         let mut idle = false;
         match self.solo {
             _ if !leasing => {}
-            Some(n) => {
+            Some((n, _)) => {
                 // Room is made: everything has ended, and nothing that was asked for can still arrive.
                 let empty = self.queues.iter().all(|queue| queue.busy == 0 && queue.asked == 0);
                 if empty && !self.solo_running && self.leases.len() == 0 {
@@ -166,12 +184,14 @@ impl Pump {
             }
             None => {
                 let busy: usize = self.queues.iter().map(|queue| queue.busy + queue.asked).sum();
-                let ahead = ((self.pace / 100.0) as usize).min(MAX_AHEAD);
+                // What was fast a while ago says nothing of now.
+                let is_current = self.paced_at.elapsed() < Duration::from_millis(100);
+                let ahead = if is_current { ((self.pace / 100.0) as usize).min(MAX_AHEAD) } else { 0 };
                 let room = (self.concurrency + ahead).saturating_sub(busy);
                 let wanting: Vec<usize> = (0..self.queues.len())
                     .filter(|n| {
                         let queue = &self.queues[*n];
-                        !queue.is_dry() && queue.calls < CALLS && queue.room() > 0
+                        !queue.is_dry() && queue.is_reachable() && queue.calls < CALLS && queue.room() > 0
                     })
                     .collect();
                 for (n, part) in divide(&mut self.queues, &wanting, room) {
@@ -183,6 +203,7 @@ impl Pump {
             let queue = &self.queues[n];
             let ends = queue.finishes.len();
             let worth = match queue.calls {
+                _ if !queue.is_reachable() => false,
                 0 => ends > 0 || part > 0,
                 calls if calls < CALLS => ends >= FULL_ENOUGH || part >= FULL_ENOUGH,
                 _ => false,
@@ -195,34 +216,45 @@ impl Pump {
 
     fn send(&mut self, n: usize, max: usize, idle: bool) {
         self.next_token = self.next_token.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let lease = (max > 0).then_some(LeaseRequest { max, token: self.next_token, worker: self.worker, idle });
+        let declines = self.declines_until.is_some_and(|until| until > Instant::now());
+        let worker = if declines { 0 } else { self.worker };
+        let lease = (max > 0).then_some(LeaseRequest { max, token: self.next_token, worker, idle });
         let queue = &mut self.queues[n];
         let count = queue.finishes.len().min(MAX_BATCH);
         let finishes: Vec<Finish> = queue.finishes.drain(..count).collect();
         queue.calls += 1;
         queue.asked += max;
+        let lost = std::mem::take(&mut queue.lost);
         let (broker, name) = (Arc::clone(&self.broker), queue.queue.clone());
         self.calls.push(Box::pin(async move {
-            let answer = broker.exchange(&name, &finishes, lease).await;
-            (n, max, idle, finishes, answer)
+            let answer = async {
+                for token in &lost {
+                    broker.disown(&name, *token).await?;
+                }
+                broker.exchange(&name, &finishes, lease).await
+            };
+            let answer = answer.await;
+            Called { n, lease, lost, finishes, answer }
         }));
     }
 
     /// Takes the answer of a call.
-    fn settle(
-        &mut self,
-        (n, asked, idle, finishes, answer): (usize, usize, bool, Vec<Finish>, Result<Exchange, BrokerError>),
-        leasing: bool,
-    ) {
+    fn settle(&mut self, called: Called, leasing: bool) {
+        let Called { n, lease, lost, finishes, answer } = called;
+        let asked = lease.map_or(0, |lease| lease.max);
         self.queues[n].calls -= 1;
         self.queues[n].asked -= asked;
         let exchange = match answer {
             Ok(exchange) => exchange,
-            Err(error) => return self.hold_on(n, finishes, &error),
+            Err(error) => {
+                self.queues[n].lost.extend(lost);
+                self.queues[n].lost.extend(lease.map(|lease| lease.token));
+                return self.hold_on(n, finishes, &error);
+            }
         };
-        if self.failures > 0 {
-            self.failures = 0;
-            self.observer.reachable(true);
+        if self.queues[n].failures > 0 {
+            self.queues[n].failures = 0;
+            self.observer.reachable(&self.queues[n].queue, true);
         }
         let stale = exchange.finished.iter().filter(|result| **result == FinishResult::Stale).count();
         if stale > 0 {
@@ -235,12 +267,13 @@ impl Pump {
             self.observer.expired(&self.queues[n].queue, exchange.expired);
         }
         let got = exchange.leased.len();
-        if asked > 0 && self.solo.is_none() && got < asked {
-            let until = exchange.next_due.map(|due| {
+        let idle = lease.is_some_and(|lease| lease.idle);
+        if asked > got && !idle && exchange.solo != Solo::MakeRoom {
+            let due = exchange.next_due.map_or(BELIEVED, |due| {
                 let ms = due.as_millisecond().saturating_sub(exchange.now.as_millisecond());
-                Instant::now() + Duration::from_millis(u64::try_from(ms).unwrap_or(0).min(86_400_000))
+                Duration::from_millis(u64::try_from(ms).unwrap_or(0)).min(BELIEVED)
             });
-            self.queues[n].dry = Some(Dry { until });
+            self.queues[n].dry_until = Some(Instant::now() + due);
         }
         self.note_solo(n, idle, got, exchange.solo);
         if got == 0 {
@@ -263,25 +296,30 @@ impl Pump {
     fn note_solo(&mut self, n: usize, idle: bool, got: usize, solo: Solo) {
         if idle {
             // The suspect arrived and runs alone; or another worker was faster, and all goes on as before.
-            if got > 0 { self.solo_running = true } else { self.solo = None }
+            if got > 0 {
+                self.solo_running = true;
+            } else {
+                (self.solo, self.queues[n].dry_until) = (None, None);
+            }
         } else if solo == Solo::MakeRoom && self.solo.is_none() {
             debug!(queue = %self.queues[n].queue, "making room for a suspect job");
-            self.solo = Some(n);
+            self.solo = Some((n, Instant::now()));
         }
     }
 
     /// The queue is away: keep what was to be written, and wait.
     fn hold_on(&mut self, n: usize, finishes: Vec<Finish>, error: &BrokerError) {
+        let queue = &mut self.queues[n];
         for finish in finishes.into_iter().rev() {
-            self.queues[n].finishes.push_front(finish);
+            queue.finishes.push_front(finish);
         }
-        if self.failures == 0 {
-            warn!(queue = %self.queues[n].queue, %error, "the queue is away");
-            self.observer.reachable(false);
+        queue.failures = queue.failures.saturating_add(1);
+        let pause = Duration::from_millis(20).saturating_mul(1 << queue.failures.min(5)).min(AWAY);
+        queue.retry_at = Some(Instant::now() + pause);
+        if queue.failures == 1 {
+            warn!(queue = %queue.queue, %error, "the queue is away");
+            self.observer.reachable(&queue.queue, false);
         }
-        self.failures = self.failures.saturating_add(1);
-        let pause = Duration::from_millis(20).saturating_mul(1 << self.failures.min(5)).min(AWAY);
-        self.retry_at = Some(Instant::now() + pause);
     }
 
     fn take_reports(&mut self, batch: &mut Vec<Report>) {
@@ -291,6 +329,8 @@ impl Pump {
             queue.busy = queue.busy.saturating_sub(1);
             self.ended += 1;
             if self.solo_running {
+                // There may be more suspects, and nobody calls for them.
+                queue.dry_until = None;
                 (self.solo, self.solo_running) = (None, false);
             }
             match report {

@@ -26,17 +26,17 @@ pub(super) struct QueueState {
     /// Calls under way.
     pub calls: usize,
     /// The last lease found nothing more: wait for a call, or for this time.
-    pub dry: Option<Dry>,
+    pub dry_until: Option<Instant>,
+    /// Tokens of lease calls whose answers were lost: what they leased is given back before the next call.
+    pub lost: Vec<u64>,
+    /// Set while the queue is away: not before this time.
+    pub retry_at: Option<Instant>,
+    /// Calls that failed one after the other.
+    pub failures: u32,
     /// Smooth weighted round robin: the credit that this queue has gathered.
     pub credit: i64,
 }
 
-/// A queue that ran dry.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Dry {
-    /// When its next scheduled job is due.
-    pub until: Option<Instant>,
-}
 
 impl QueueState {
     pub(super) fn new(share: &Share) -> Self {
@@ -48,7 +48,10 @@ impl QueueState {
             busy: 0,
             asked: 0,
             calls: 0,
-            dry: None,
+            dry_until: None,
+            lost: Vec::new(),
+            retry_at: None,
+            failures: 0,
             credit: 0,
         }
     }
@@ -58,8 +61,13 @@ impl QueueState {
         self.limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.busy + self.asked))
     }
 
+    /// Whether it may be called, as far as faults go.
+    pub(super) fn is_reachable(&self) -> bool {
+        self.retry_at.is_none()
+    }
+
     pub(super) fn is_dry(&self) -> bool {
-        self.dry.is_some()
+        self.dry_until.is_some()
     }
 }
 

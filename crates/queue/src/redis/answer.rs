@@ -45,6 +45,15 @@ impl Items {
         bytes(self.0.next().ok_or_else(|| unexpected("text"))?)
     }
 
+    /// Text, or nothing at all, which is not the same as empty text.
+    pub(super) fn optional(&mut self) -> Result<Option<Vec<u8>>, BrokerError> {
+        match self.0.next() {
+            Some(Value::Nil) => Ok(None),
+            Some(value) => bytes(value).map(Some),
+            None => Err(unexpected("text or nil")),
+        }
+    }
+
     pub(super) fn id(&mut self) -> Result<JobId, BrokerError> {
         id(&self.bytes()?)
     }

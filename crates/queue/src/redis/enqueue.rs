@@ -1,12 +1,18 @@
 //! Enqueueing: jobs are grouped by queue and written in calls of at most [`MAX_BATCH`].
 
+use std::time::Duration;
+
 use job::{JobId, QueueName, wire};
 use redis::Value;
+use tokio::time::Instant;
 
 use super::answer::{self, Items, unexpected};
 use super::{RedisBroker, script};
 use crate::broker::{Enqueue, Enqueued, MAX_BATCH, Reservation};
 use crate::error::BrokerError;
+
+/// How long the registry is trusted to hold a name.
+const REGISTERED_FOR: Duration = Duration::from_secs(10);
 
 impl RedisBroker {
     pub(super) async fn enqueue_all(&self, jobs: &[Enqueue]) -> Result<Vec<Enqueued>, BrokerError> {
@@ -47,18 +53,20 @@ impl RedisBroker {
         Ok(results)
     }
 
-    /// Puts a queue's name into the registry, once a process and again with the housekeeping: a flushed Redis forgets it.
+    /// Puts a queue's name into the registry, and again every ten seconds: a flushed Redis forgets it.
     pub(super) async fn register(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        if let Ok(known) = self.registered.lock()
-            && known.contains(queue)
+        let now = Instant::now();
+        let is_fresh = |at: &Instant| now.duration_since(*at) < REGISTERED_FOR;
+        if let Ok(registered) = self.registered.lock()
+            && registered.get(queue).is_some_and(is_fresh)
         {
             return Ok(());
         }
         let mut cmd = redis::cmd("SADD");
         cmd.arg(self.registry()).arg(queue.as_str());
         self.link.send(&cmd).await?;
-        if let Ok(mut known) = self.registered.lock() {
-            known.insert(queue.clone());
+        if let Ok(mut registered) = self.registered.lock() {
+            registered.insert(queue.clone(), now);
         }
         Ok(())
     }

@@ -32,6 +32,8 @@ impl RedisBroker {
                 push(&mut others, finish);
             }
         }
+        // Connecting may take long; the patience of this call begins after it.
+        self.link.connection().await?;
         let l = lease.unwrap_or(LeaseRequest { max: 0, token: 0, worker: 0, idle: false });
         let number = |n: u64| n.to_string().into_bytes();
         let mut arguments = vec![
@@ -43,10 +45,13 @@ impl RedisBroker {
             if l.idle { b"1".to_vec() } else { Vec::new() },
             number(self.settings.lease.as_millis() as u64),
             number(self.settings.retention.completed_count),
+            self.patience.until(queue).map_or_else(Vec::new, |until| until.to_string().into_bytes()),
         ];
         arguments.append(&mut others);
         let value = self.call(&script::EXCHANGE, &self.base(queue), &arguments).await?;
-        read(Items::of(value)?, finishes, l.token)
+        let exchange = read(Items::of(value)?, finishes, l.token)?;
+        self.patience.heard(queue, exchange.now);
+        Ok(exchange)
     }
 }
 

@@ -74,11 +74,9 @@ impl RedisBroker {
             arguments.extend(chunk.iter().map(|id| id.as_bytes().to_vec()));
             let mut items = Items::of(self.call(&script::LOOK, &self.base(queue), &arguments).await?)?;
             for id in chunk {
-                let (record, mutable) = (items.bytes()?, items.bytes()?);
+                let (record, mutable) = (items.optional()?, items.bytes()?);
                 let (available, scheduled, suspect) = (items.score()?, items.score()?, items.score()?);
-                if record.is_empty() {
-                    continue;
-                }
+                let Some(record) = record else { continue };
                 let mutable = Mutable::read(&mutable)?;
                 // In the moment between two calls a job can stand nowhere: it waits.
                 let (state, due) = match &mutable {

@@ -17,7 +17,9 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
     RedisError, RedisFuture, ServerErrorKind, TlsCertificates, TlsMode, Value,
 };
+use redis::io::tcp::TcpSettings;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::RedisSettings;
 use crate::error::BrokerError;
@@ -27,13 +29,26 @@ pub(super) struct Link {
     source: Source,
     config: AsyncConnectionConfig,
     connect_timeout: Duration,
-    current: Mutex<Option<Connection>>,
+    current: Mutex<Current>,
     /// Which of the servers is asked for the subscription next.
     next_node: AtomicUsize,
 }
 
+/// The connection in use, and what is known of its making.
+#[derive(Default)]
+struct Current {
+    connection: Option<Connection>,
+    /// Rises with each new connection, so that a late error of an old one does not drop the new one.
+    generation: u64,
+    /// The last try that failed: whoever waited for it hears the same, and does not try again one by one.
+    failed: Option<(Instant, String)>,
+}
+
+/// How long a failed try speaks for the next ones.
+const FAILED_FOR: Duration = Duration::from_millis(100);
+
 enum Source {
-    Direct(Client),
+    Direct(Box<Client>),
     Sentinel(Box<Mutex<SentinelClient>>),
     Cluster { cluster: Box<ClusterClient>, nodes: Vec<Client> },
 }
@@ -69,19 +84,24 @@ impl Link {
             false => ConnectionAddr::Tcp(host.host.clone(), host.port),
         };
         let client = |host: &HostPort, db: i64| {
-            let info = address(host).into_connection_info()?.set_redis_settings(info.clone().set_db(db));
+            let info = address(host)
+                .into_connection_info()?
+                .set_tcp_settings(tcp_settings(settings))
+                .set_redis_settings(info.clone().set_db(db));
             match &certificates {
                 Some(certificates) => Client::build_with_tls(info, certificates.clone()),
                 None => Client::open(info),
             }
         };
+        let tcp = tcp_settings(settings);
         let tls_mode = if url.tls { Some(TlsMode::Secure) } else { None };
         let source = match &url.topology {
-            RedisTopology::Standalone { host, db } => Source::Direct(client(host, *db).map_err(invalid)?),
+            RedisTopology::Standalone { host, db } => Source::Direct(Box::new(client(host, *db).map_err(invalid)?)),
             RedisTopology::Sentinel { hosts, master, db } => {
                 let hosts: Vec<_> = hosts.iter().map(address).collect();
                 let mut builder = SentinelClientBuilder::new(hosts, master, SentinelServerType::Master)
                     .map_err(invalid)?
+                    .set_client_to_redis_tcp_settings(tcp)
                     .set_client_to_redis_db(*db);
                 if let Some(mode) = tls_mode {
                     builder = builder.set_client_to_redis_tls_mode(mode).set_client_to_sentinel_tls_mode(mode);
@@ -109,6 +129,7 @@ impl Link {
                 let nodes = seeds.iter().map(|seed| client(seed, 0)).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
                 let mut builder =
                     ClusterClient::builder(nodes.iter().map(|node| node.get_connection_info().clone()))
+                        .tcp_settings(tcp)
                         .connection_timeout(settings.connect_timeout)
                         .response_timeout(settings.response_timeout)
                         .retries(3);
@@ -125,15 +146,40 @@ impl Link {
             .set_connection_timeout(Some(settings.connect_timeout))
             .set_response_timeout(Some(settings.response_timeout));
         let connect_timeout = settings.connect_timeout;
-        Ok(Self { source, config, connect_timeout, current: Mutex::new(None), next_node: AtomicUsize::new(0) })
+        Ok(Self { source, config, connect_timeout, current: Mutex::default(), next_node: AtomicUsize::new(0) })
     }
 
     /// The connection in use, or a new one.
     pub(super) async fn connection(&self) -> Result<Connection, BrokerError> {
+        Ok(self.numbered_connection().await?.0)
+    }
+
+    /// The same, with its generation.
+    pub(super) async fn numbered_connection(&self) -> Result<(Connection, u64), BrokerError> {
         let mut current = self.current.lock().await;
-        if let Some(connection) = &*current {
-            return Ok(connection.clone());
+        if let Some(connection) = &current.connection {
+            return Ok((connection.clone(), current.generation));
         }
+        if let Some((at, why)) = &current.failed
+            && at.elapsed() < FAILED_FOR
+        {
+            return Err(BrokerError::Unavailable(why.clone()));
+        }
+        match self.connect().await {
+            Ok(connection) => {
+                current.connection = Some(connection.clone());
+                current.generation += 1;
+                current.failed = None;
+                Ok((connection, current.generation))
+            }
+            Err(e) => {
+                current.failed = Some((Instant::now(), e.to_string()));
+                Err(BrokerError::Unavailable(e.to_string()))
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, RedisError> {
         let connecting = async {
             Ok(match &self.source {
                 Source::Direct(client) => {
@@ -146,34 +192,30 @@ impl Link {
             })
         };
         // Asking several Sentinels or nodes in turn may take a few time-outs; not for ever.
-        let connection = tokio::time::timeout(self.connect_timeout * 3, connecting)
-            .await
-            .map_err(|_| BrokerError::Unavailable("no server answered in time".to_owned()))?
-            .map_err(|e: RedisError| unavailable(&e))?;
-        *current = Some(connection.clone());
-        Ok(connection)
+        let late = |_| RedisError::from((ErrorKind::Io, "no server answered in time"));
+        tokio::time::timeout(self.connect_timeout * 3, connecting).await.unwrap_or_else(|e| Err(late(e)))
     }
 
     /// Sends one command.
     pub(super) async fn send(&self, cmd: &Cmd) -> Result<Value, BrokerError> {
-        let mut connection = self.connection().await?;
+        let (mut connection, generation) = self.numbered_connection().await?;
         match connection.req_packed_command(cmd).await.and_then(Value::extract_error) {
             Ok(value) => Ok(value),
-            Err(e) => Err(self.judge(e).await),
+            Err(e) => Err(self.judge(e, generation).await),
         }
     }
 
     /// Sends several commands back to back on one connection, so that the later ones speak of the earlier ones.
     pub(super) async fn send_all(&self, pipeline: &Pipeline, count: usize) -> Result<Vec<Value>, BrokerError> {
-        let mut connection = self.connection().await?;
+        let (mut connection, generation) = self.numbered_connection().await?;
         match connection.req_packed_commands(pipeline, 0, count).await {
             Ok(values) => Ok(values),
-            Err(e) => Err(self.judge(e).await),
+            Err(e) => Err(self.judge(e, generation).await),
         }
     }
 
     /// What an error means; a connection that led to the wrong place, or nowhere, is dropped.
-    pub(super) async fn judge(&self, e: RedisError) -> BrokerError {
+    pub(super) async fn judge(&self, e: RedisError, generation: u64) -> BrokerError {
         let wrong_place = matches!(
             e.kind(),
             ErrorKind::Io
@@ -184,10 +226,20 @@ impl Link {
                     ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading
                 )
         );
-        // A slow answer alone says nothing about the place.
-        if wrong_place && !e.is_timeout() {
-            *self.current.lock().await = None;
+        // No answer in time may mean that the server hangs, or that its machine is gone, while Sentinels have long chosen
+        // another: whoever looks anew finds out. A Cluster's connection looks for itself.
+        let gave_up = e.is_timeout() && matches!(self.source, Source::Cluster { .. });
+        if wrong_place && !gave_up {
+            let mut current = self.current.lock().await;
+            if current.generation == generation {
+                current.connection = None;
+            }
         }
+        Self::refused(e)
+    }
+
+    /// What an error means, the connection apart.
+    pub(super) fn refused(e: RedisError) -> BrokerError {
         match e.kind() {
             ErrorKind::Server(ServerErrorKind::ResponseError) => BrokerError::Corrupt(e.to_string()),
             ErrorKind::UnexpectedReturnType => BrokerError::Corrupt(e.to_string()),
@@ -216,6 +268,16 @@ impl Link {
             .map_err(|_| BrokerError::Unavailable("no server answered in time".to_owned()))?
             .map_err(|e| unavailable(&e))
     }
+}
+
+/// Small messages leave at once; a peer that vanished without a word is given up after an answer's time.
+fn tcp_settings(settings: &RedisSettings) -> TcpSettings {
+    let tcp = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(settings.response_timeout.max(Duration::from_secs(2)));
+    #[cfg(not(target_os = "linux"))]
+    let _ = settings;
+    tcp
 }
 
 fn unavailable(e: &RedisError) -> BrokerError {

@@ -34,7 +34,28 @@ impl RedisBroker {
         Ok(answers)
     }
 
+    /// Walks the running jobs in steps and gives back those of a lease call whose answer was lost.
+    pub(super) async fn give_back_lost(&self, queue: &QueueName, token: u64) -> Result<u32, BrokerError> {
+        let (base, mut from, mut released) = (self.base(queue), 0, 0);
+        loop {
+            let arguments = [
+                self.now_arg(),
+                token.to_be_bytes().to_vec(),
+                from.to_string().into_bytes(),
+                STEP.to_string().into_bytes(),
+            ];
+            let mut items = Items::of(self.call(&script::DISOWN, &base, &arguments).await?)?;
+            let (given_back, passed) = (items.int()?, items.int()?);
+            released += u32::try_from(given_back).unwrap_or(0);
+            from += passed;
+            if given_back + passed < STEP as i64 {
+                return Ok(released);
+            }
+        }
+    }
+
     pub(super) async fn keep_house(&self, queue: &QueueName) -> Result<Maintained, BrokerError> {
+        self.register(queue).await?;
         let s = &self.settings;
         let ms = |d: std::time::Duration| d.as_millis().to_string().into_bytes();
         let arguments = [

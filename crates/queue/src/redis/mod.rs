@@ -19,7 +19,7 @@
 //! prefix:queues      set   the names of all queues
 //! ```
 //! Times are scores, never key TTLs, and Redis's own clock counts. No script touches more than 512 jobs. Scripts that
-//! free memory in the end (exchange, extend, maintain, cancel) may run when memory is full; enqueueing may not.
+//! free memory in the end (exchange, extend, maintain, cancel …) may run when memory is full; enqueueing may not.
 
 mod answer;
 mod enqueue;
@@ -28,10 +28,11 @@ mod inspect;
 mod link;
 mod maintain;
 mod operate;
+mod patience;
 mod script;
 mod wake;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ use async_trait::async_trait;
 use config::{QueueUrl, RedisTopology, RedisUrl, Secret};
 use jiff::Timestamp;
 use job::{JobId, QueueName};
+use tokio::time::Instant;
 
 use crate::broker::{Broker, Enqueue, Enqueued, Reservation};
 use crate::error::BrokerError;
@@ -88,11 +90,14 @@ impl Default for RedisSettings {
 #[derive(Clone)]
 pub struct RedisBroker {
     link: Arc<link::Link>,
+    /// Another connection, for writes that replicas must acknowledge; `None` where none must.
+    acked: Option<Arc<link::Link>>,
     settings: Arc<Settings>,
     redis: Arc<RedisSettings>,
-    /// Queues whose name is known to be in `prefix:queues`.
-    registered: Arc<Mutex<HashSet<QueueName>>>,
+    /// Queues whose name was put into `prefix:queues`, and when.
+    registered: Arc<Mutex<HashMap<QueueName, Instant>>>,
     wake: Arc<wake::Wake>,
+    patience: Arc<patience::Patience>,
 }
 
 impl RedisBroker {
@@ -115,9 +120,15 @@ impl RedisBroker {
             return Err(BrokerError::Invalid("queue.redis.min_replica_acks must be 0 with a Redis Cluster".to_owned()));
         }
         let link = Arc::new(link::Link::new(url, &redis)?);
+        let acked = match redis.min_replica_acks {
+            0 => None,
+            _ => Some(Arc::new(link::Link::new(url, &redis)?)),
+        };
         let wake = Arc::new(wake::Wake::new(Arc::clone(&link)));
         let registered = Arc::default();
-        Ok(Self { link, settings: Arc::new(settings), redis: Arc::new(redis), registered, wake })
+        let is_virtual = matches!(settings.time, Time::Virtual(_));
+        let patience = Arc::new(patience::Patience::new(redis.response_timeout, is_virtual));
+        Ok(Self { link, acked, settings: Arc::new(settings), redis: Arc::new(redis), registered, wake, patience })
     }
 
     /// A connection of its own, for `doctor` and the benchmark: to read `INFO`, `CONFIG` and the like.
@@ -135,7 +146,7 @@ impl RedisBroker {
         format!("{}:queues", self.redis.prefix)
     }
 
-    /// ARGV[1] of every script: empty, or the virtual time.
+    /// The first argument of every script: empty, or the virtual time.
     fn now_arg(&self) -> Vec<u8> {
         match &self.settings.time {
             Time::Server => Vec::new(),
@@ -174,6 +185,10 @@ impl Broker for RedisBroker {
     async fn wait(&self, queues: &[QueueName], at_most: Duration) {
         let bases: Vec<String> = queues.iter().map(|queue| self.base(queue)).collect();
         self.wake.wait(&bases, at_most).await;
+    }
+
+    async fn disown(&self, queue: &QueueName, token: u64) -> Result<u32, BrokerError> {
+        self.give_back_lost(queue, token).await
     }
 
     async fn cancel(&self, id: JobId) -> Result<Cancelled, BrokerError> {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use redis::{Cmd, Script, Value};
 
 use super::RedisBroker;
+use super::link::Link;
 use crate::error::BrokerError;
 
 macro_rules! script {
@@ -21,6 +22,7 @@ script!(RESERVE, "", "lua/reserve.lua");
 script!(EXCHANGE, " flags=allow-oom", "lua/exchange.lua");
 script!(EXTEND, " flags=allow-oom", "lua/extend.lua");
 script!(MAINTAIN, " flags=allow-oom", "lua/maintain.lua");
+script!(DISOWN, " flags=allow-oom", "lua/disown.lua");
 script!(CANCEL, " flags=allow-oom", "lua/cancel.lua");
 script!(REDRIVE, " flags=allow-oom", "lua/redrive.lua");
 script!(RESUME, " flags=allow-oom", "lua/resume.lua");
@@ -53,7 +55,7 @@ impl Loaded {
 impl RedisBroker {
     /// Calls a script on the keys of `base`; `arguments` begins with [`RedisBroker::now_arg`].
     pub(super) async fn call(&self, script: &Loaded, base: &str, arguments: &[Vec<u8>]) -> Result<Value, BrokerError> {
-        let mut connection = self.link.connection().await?;
+        let (mut connection, generation) = self.link.numbered_connection().await?;
         let cmd = script.command(base, arguments);
         let answer = redis::aio::ConnectionLike::req_packed_command(&mut connection, &cmd).await;
         match answer.and_then(Value::extract_error) {
@@ -66,32 +68,36 @@ impl RedisBroker {
                 }
                 self.link.send(&eval).await
             }
-            Err(e) => Err(self.link.judge(e).await),
+            Err(e) => Err(self.link.judge(e, generation).await),
         }
     }
 
-    /// Calls a script and then waits until enough replicas have its writes. The two travel back to back on one
-    /// connection, because `WAIT` speaks of what its own connection wrote.
+    /// Calls a script and then waits until enough replicas have its writes. The two travel back to back on a connection
+    /// of their own: `WAIT` speaks of what its connection wrote, and keeps all that comes behind it waiting.
     pub(super) async fn call_acked(
         &self,
         script: &Loaded,
         base: &str,
         arguments: &[Vec<u8>],
     ) -> Result<Value, BrokerError> {
-        let wanted = self.redis.min_replica_acks;
-        if wanted == 0 {
-            return self.call(script, base, arguments).await;
-        }
-        let mut load = redis::cmd("SCRIPT");
-        load.arg("LOAD").arg(script.code);
-        self.link.send(&load).await?;
+        let Some(link) = &self.acked else { return self.call(script, base, arguments).await };
+        let wanted = i64::from(self.redis.min_replica_acks);
         let mut pipeline = redis::pipe();
         pipeline.add_command(script.command(base, arguments));
         pipeline.cmd("WAIT").arg(wanted).arg(self.redis.ack_timeout.as_millis() as u64);
-        let mut values = self.link.send_all(&pipeline, 2).await?.into_iter();
+        let mut values = link.send_all(&pipeline, 2).await?;
+        if let Some(Value::ServerError(e)) = values.first()
+            && is_unknown_script(&e.clone().into())
+        {
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(script.code);
+            link.send(&load).await?;
+            values = link.send_all(&pipeline, 2).await?;
+        }
+        let mut values = values.into_iter();
         match (values.next(), values.next()) {
-            (Some(answer), Some(Value::Int(acked))) if acked >= i64::from(wanted) => Ok(answer),
-            (Some(Value::ServerError(e)), _) => Err(self.link.judge(e.into()).await),
+            (Some(Value::ServerError(e)), _) => Err(Link::refused(e.into())),
+            (Some(answer), Some(Value::Int(acked))) if acked >= wanted => Ok(answer),
             (_, Some(Value::Int(acked))) => Err(BrokerError::Unavailable(format!(
                 "{acked} of {wanted} replicas acknowledged in time (queue.redis.min_replica_acks)"
             ))),

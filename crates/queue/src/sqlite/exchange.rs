@@ -111,6 +111,8 @@ async fn finish_one(work: &mut Work<'_>, queue: i64, finish: &Finish) -> Result<
         return Ok(FinishResult::Stale);
     }
     let called_off = job.cancel;
+    // Only a snooze that says so keeps a job unknown.
+    job.unknown_since = None;
     match &finish.disposition {
         Disposition::Completed { result } => {
             job.result.clone_from(result);

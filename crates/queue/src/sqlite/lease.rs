@@ -131,10 +131,10 @@ async fn take_suspect(
     Ok(true)
 }
 
-/// Whether `worker` is the one that makes room for a suspect; it becomes it if nobody is.
+/// Whether `worker` is the one that makes room for a suspect; it becomes it if nobody is. Number 0 declines.
 async fn choose(work: &mut Work<'_>, queue: i64, head: &Head, worker: u64) -> Result<bool, BrokerError> {
     let worker = worker.cast_signed();
-    if head.chosen.is_some_and(|chosen| chosen != worker) && head.chosen_until > work.now {
+    if worker == 0 || head.chosen.is_some_and(|chosen| chosen != worker) && head.chosen_until > work.now {
         return Ok(false);
     }
     let sql = "UPDATE queues SET chosen = ?2, chosen_until = ?3 WHERE id = ?1";

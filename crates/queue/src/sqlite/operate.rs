@@ -58,6 +58,7 @@ impl Operation for Redriving {
             lift_expiry(work, self.0).await?;
         }
         (job.attempt, job.losses, job.started_at) = (0, 0, None);
+        (job.snoozed, job.unknown_since) = (None, None);
         job.wait_until(work, work.now);
         job.save(work).await?;
         Ok(Redriven::Now)

@@ -120,6 +120,7 @@ on_every_backend! {
         an_idle_worker_gets_a_suspect_alone
         one_worker_makes_room_and_the_others_go_on
         the_chosen_worker_is_replaced_when_it_stays_away
+        a_worker_without_a_number_is_never_chosen
         a_job_lost_while_it_ran_alone_is_dead
         a_suspect_that_ends_well_has_ended_well
         a_suspect_that_is_given_back_is_still_leased_alone

@@ -131,6 +131,7 @@ impl Model {
             return FinishResult::Stale;
         }
         let (now, cancel, run_at) = (self.now, job.cancel, job.run_at);
+        job.unknown_since = None;
         let goes_back =
             matches!(disposition, Disposition::Retry { .. } | Disposition::Snooze { .. } | Disposition::Release);
         if goes_back && cancel {
@@ -226,7 +227,7 @@ impl Model {
                     answer.leased.push(self.take(first, token, true));
                     return answer;
                 }
-            } else if self.chosen.is_none_or(|(chosen, until)| chosen == worker || until <= self.now) {
+            } else if worker != 0 && self.chosen.is_none_or(|(chosen, until)| chosen == worker || until <= self.now) {
                 self.chosen = Some((worker, self.now + CHOSEN));
                 answer.solo = Solo::MakeRoom;
                 return answer;
@@ -320,6 +321,7 @@ impl Model {
         }
         let job = self.jobs.get_mut(&id).unwrap();
         (job.attempt, job.losses, job.started, job.expires) = (0, 0, None, None);
+        (job.snoozed, job.unknown_since) = (None, None);
         self.wait(id, self.now);
         Redriven::Now
     }

@@ -82,7 +82,7 @@ fn disposition() -> impl Strategy<Value = Disposition> {
 fn step() -> impl Strategy<Value = Step> {
     let end = (any::<Index>(), proptest::bool::weighted(0.1), disposition())
         .prop_map(|(lease, forged, disposition)| End { lease, forged, disposition });
-    let request = (0_usize..6, 1_u64..4, proptest::bool::weighted(0.3));
+    let request = (0_usize..6, 0_u64..4, proptest::bool::weighted(0.3));
     let exchange = (proptest::collection::vec(end, 0..5), proptest::option::weighted(0.7, request))
         .prop_map(|(finishes, lease)| Step::Exchange { finishes, lease });
     let advance = prop_oneof![
@@ -102,7 +102,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::LoseWorkers),
         2 => any::<Index>().prop_map(Step::Cancel),
         4 => any::<Index>().prop_map(Step::Redrive),
-        1 => any::<bool>().prop_map(Step::Pause),
+        1 => proptest::bool::weighted(0.2).prop_map(Step::Pause),
     ]
 }
 
@@ -380,39 +380,39 @@ fn hold_to_the_model<B: Backend + 'static>(cases: u32, steps: usize, backend: im
     let reached = Cell::new(Reached::default());
     // Always the same walks: what fails once fails again, and none is luckier than another.
     let chance = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let outcome = TestRunner::new_with_rng(config, chance).run(&proptest::collection::vec(step(), 1..steps), |steps| {
-        runtime.block_on(async {
-            let s = Stage::set(backend().await).await;
-            let mut run = Run {
-                s,
-                model: Model::default(),
-                envelopes: Vec::new(),
-                leases: Vec::new(),
-                reached: Reached::default(),
-            };
-            for step in &steps {
-                run.step(step).await?;
-                run.check().await?;
-            }
-            let mut sum = reached.get();
-            sum.add(run.reached);
-            reached.set(sum);
-            Ok(())
-        })
-    });
+    let outcome =
+        TestRunner::new_with_rng(config, chance).run(&proptest::collection::vec(step(), steps / 3..steps), |steps| {
+            runtime.block_on(async {
+                let s = Stage::set(backend().await).await;
+                let mut run = Run {
+                    s,
+                    model: Model::default(),
+                    envelopes: Vec::new(),
+                    leases: Vec::new(),
+                    reached: Reached::default(),
+                };
+                for step in &steps {
+                    run.step(step).await?;
+                    run.check().await?;
+                }
+                let mut sum = reached.get();
+                sum.add(run.reached);
+                reached.set(sum);
+                Ok(())
+            })
+        });
     if let Err(e) = outcome {
         panic!("{e}");
     }
-    println!("{:?}", reached.get());
     assert!(reached.get().all(), "{:?}", reached.get());
 }
 
 #[test]
 fn sqlite_in_memory_does_what_the_model_does() {
-    hold_to_the_model(200, 80, async || SqliteInMemory::new());
+    hold_to_the_model(150, 120, async || SqliteInMemory::new());
 }
 
 #[test]
 fn redis_does_what_the_model_does() {
-    hold_to_the_model(60, 80, async || InRedis::new().await);
+    hold_to_the_model(60, 120, async || InRedis::new().await);
 }

@@ -35,7 +35,8 @@ pub enum Accepted {
     },
     /// It had been written before, with the same content.
     Duplicate {
-        /// The job of the first report: enqueueing it again is harmless.
+        /// Its job, as a rule that of the first report: enqueueing it again is harmless. For an event that had failed it
+        /// is the job of this report, and the event is on its way again.
         job_id: Uuid,
     },
     /// This version was reported before with another content; nothing changed.
@@ -61,6 +62,8 @@ pub struct BookingEvent {
     pub received_at: Timestamp,
     /// When it was applied or superseded.
     pub applied_at: Option<Timestamp>,
+    /// What became of the job of an event that has failed; kept until it is applied after all.
+    pub failure: Option<String>,
 }
 
 impl Record for BookingEvent {
@@ -74,21 +77,26 @@ impl Record for BookingEvent {
             state: row.get("state")?,
             received_at: row.get::<At>("received_at")?.0,
             applied_at: row.get::<Option<At>>("applied_at")?.map(|at| at.0),
+            failure: row.get("failure")?,
         })
     }
 }
 
-/// The job of a row that an upsert touched.
-struct JobOf(Uuid);
+/// The job of a row that an upsert touched, and why the row had failed before.
+struct Touched {
+    job_id: Uuid,
+    failure: Option<String>,
+}
 
-impl Record for JobOf {
+impl Record for Touched {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get("job_id")?))
+        Ok(Self { job_id: row.get("job_id")?, failure: row.get("failure")? })
     }
 }
 
 impl Store {
-    /// Writes an event, once. The sweep leaves it alone for a while from `now`.
+    /// Writes an event, once. The sweep leaves it alone for a while from `now`. One that had failed is accepted again, under
+    /// the new job.
     ///
     /// # Errors
     /// As the database says; a version out of range is refused.
@@ -100,9 +108,13 @@ impl Store {
                 "INSERT INTO booking_events
                      (booking_id, version, event, content_hash, snapshot, job_id, state, received_at, sweep_from)
                  VALUES ($1, $2, $3, $4, $5, $6, 'accepted', $7, $7)
-                 ON CONFLICT (booking_id, version) DO UPDATE SET sweep_from = excluded.sweep_from
-                     WHERE booking_events.content_hash = excluded.content_hash
-                 RETURNING job_id",
+                 ON CONFLICT (booking_id, version) DO UPDATE SET
+                     sweep_from = excluded.sweep_from,
+                     job_id = CASE booking_events.state WHEN 'failed' THEN excluded.job_id
+                                                        ELSE booking_events.job_id END,
+                     state = CASE booking_events.state WHEN 'failed' THEN 'accepted' ELSE booking_events.state END
+                 WHERE booking_events.content_hash = excluded.content_hash
+                 RETURNING job_id, failure",
             )
             .bind(new.booking_id.as_str())
             .bind(new.version)
@@ -111,11 +123,11 @@ impl Store {
             .bind(Json(&new.snapshot))
             .bind(new.job_id)
             .bind(At(now))
-            .optional::<JobOf>()
+            .optional::<Touched>()
             .await?;
         Ok(match touched {
-            Some(JobOf(job_id)) if job_id == new.job_id => Accepted::New { job_id },
-            Some(JobOf(job_id)) => Accepted::Duplicate { job_id },
+            Some(Touched { job_id, failure: None }) if job_id == new.job_id => Accepted::New { job_id },
+            Some(Touched { job_id, .. }) => Accepted::Duplicate { job_id },
             None => Accepted::Conflict,
         })
     }
@@ -137,7 +149,7 @@ pub(super) async fn find(
 ) -> Result<Option<BookingEvent>, StoreError> {
     session
         .sql(
-            "SELECT booking_id, version, event, snapshot, job_id, state, received_at, applied_at
+            "SELECT booking_id, version, event, snapshot, job_id, state, received_at, applied_at, failure
              FROM booking_events WHERE booking_id = $1 AND version = $2",
         )
         .bind(booking_id)
@@ -155,8 +167,8 @@ pub(super) async fn close(
 ) -> Result<(), StoreError> {
     session
         .sql(
-            "UPDATE booking_events SET state = $3, applied_at = $4
-             WHERE booking_id = $1 AND version = $2 AND state = 'accepted'",
+            "UPDATE booking_events SET state = $3, applied_at = $4, failure = NULL
+             WHERE booking_id = $1 AND version = $2 AND state IN ('accepted', 'failed')",
         )
         .bind(event.booking_id.as_str())
         .bind(event.version)

@@ -61,6 +61,12 @@ words! {
 
 words! {
     /// How far a booking event has come.
+    ///
+    /// | from | to | by |
+    /// |---|---|---|
+    /// | accepted, failed | applied, superseded | the job (for a failed one: redriven) |
+    /// | accepted | failed | the sweep, when the job ended without applying it |
+    /// | failed | accepted | the same report once more, under a new job |
     pub enum EventState {
         /// Written, and not yet applied.
         Accepted = "accepted",
@@ -68,6 +74,8 @@ words! {
         Applied = "applied",
         /// A higher version was applied first; this one sends nothing.
         Superseded = "superseded",
+        /// Its job ended without applying it. Reporting the event again, or redriving the job, sets it going again.
+        Failed = "failed",
     }
 }
 

@@ -35,13 +35,13 @@ pub struct OnTheWire {
 /// How often a row that changes under our eyes is looked at again.
 const LOOKS: usize = 8;
 
-/// What an attempt that was found in `sending` had reached.
-struct Found {
-    state: DeliveryState,
-    phase: Option<MailPhase>,
-    lease_token: Option<i64>,
+/// How far a mail, and the attempt that has it, was found to be.
+pub(super) struct Found {
+    pub(super) state: DeliveryState,
+    pub(super) phase: Option<MailPhase>,
+    pub(super) lease_token: Option<i64>,
     class: String,
-    attempts: i64,
+    pub(super) attempts: i64,
     begun_at: Option<At>,
 }
 
@@ -67,7 +67,8 @@ fn resends(class: &str) -> bool {
 impl Store {
     /// Begins an attempt under the job's lease.
     ///
-    /// 1. A mail that waits (`queued`, `deferred`) is begun.
+    /// 1. A mail that waits (`queued`, `deferred`) is begun; so is one that ended only because its job did: the job was
+    ///    redriven.
     /// 2. One that another attempt had begun and not brought to the body is taken over: whoever held it will find its
     ///    mark refused.
     /// 3. One whose body another attempt had begun to write becomes `unknown`, or is begun again if its class says so.
@@ -142,8 +143,9 @@ impl Store {
             .sql(concat!(
                 "UPDATE deliveries
                  SET state = 'sending', phase = 'envelope', lease_token = $2, attempts = attempts + 1, begun_at = $3,
-                     mail_date = COALESCE(mail_date, $3), next_attempt_at = NULL, touched_at = $3, sweep_from = $3
-                 WHERE id = $1 AND state IN ('queued', 'deferred')
+                     mail_date = COALESCE(mail_date, $3), next_attempt_at = NULL, job_ended = NULL, touched_at = $3,
+                     sweep_from = $3
+                 WHERE id = $1 AND (state IN ('queued', 'deferred') OR job_ended IS NOT NULL)
                  RETURNING ",
                 delivery_columns!()
             ))
@@ -154,7 +156,7 @@ impl Store {
             .await
     }
 
-    async fn look(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
+    pub(super) async fn look(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
         self.read()
             .await?
             .sql("SELECT state, phase, lease_token, class, attempts, begun_at FROM deliveries WHERE id = $1")
@@ -224,12 +226,12 @@ impl Store {
 }
 
 impl Found {
-    fn began(&self, now: Timestamp) -> Timestamp {
+    pub(super) fn began(&self, now: Timestamp) -> Timestamp {
         self.begun_at.map_or(now, Timestamp::from)
     }
 
     /// What is known about an attempt that never reported.
-    fn vanished(&self, now: Timestamp) -> AttemptReport {
+    pub(super) fn vanished(&self, now: Timestamp) -> AttemptReport {
         AttemptReport {
             phase: self.phase.map(|phase| phase.to_string()),
             text: Some("the worker vanished".to_owned()),

@@ -60,7 +60,7 @@ impl Store {
             .sql(AssertSqlSafe(format!(
                 "UPDATE deliveries
                  SET state = 'queued', release = release + 1, job_id = $2, lease_token = NULL, phase = NULL,
-                     next_attempt_at = NULL, touched_at = $3, sweep_from = $3
+                     next_attempt_at = NULL, job_ended = NULL, touched_at = $3, sweep_from = $3
                  WHERE id = $1 AND state IN ({sources})
                  RETURNING id, idempotency_key, job_id, release, state",
                 sources = DeliveryState::Queued.sources(),

@@ -6,11 +6,13 @@
 //!    has lost the lease finds out here and drops the connection (`begin`).
 //! 4. The attempt ends: state and attempt are written together, under the token (`settle`).
 //! 5. People and repaired domains move what is stuck: cancel, release, resolve (`intervene`).
-//! 6. Anyone may ask what became of it (`read`).
+//! 6. A job that ended without bringing its mail to an end takes the mail with it (`close`).
+//! 7. Anyone may ask what became of it (`read`).
 //!
 //! [`DeliveryState::can`] is the table of all moves; every update names its sources from it.
 
 mod begin;
+mod close;
 mod insert;
 mod intervene;
 mod read;
@@ -26,4 +28,5 @@ pub use record::{Attempt, Delivery, DeliveryRef};
 pub use settle::AttemptReport;
 pub use state::{AttemptOutcome, DeliveryState, MailPhase};
 
+pub(crate) use close::close;
 pub(crate) use insert::insert;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::begin::bits;
 use super::state::{AttemptOutcome, DeliveryState};
 use crate::db::{At, Backend, Session, Statement, Store};
+use crate::endings::JobEnd;
 use crate::error::StoreError;
 
 /// What an attempt has to say about itself.
@@ -29,6 +30,20 @@ pub struct AttemptReport {
     pub text: Option<String>,
     /// How long it took.
     pub duration: Duration,
+}
+
+/// What an attempt leads to.
+struct End {
+    state: DeliveryState,
+    outcome: AttemptOutcome,
+    next_attempt_at: Option<Timestamp>,
+    job_ended: Option<JobEnd>,
+}
+
+impl End {
+    fn of(state: DeliveryState, outcome: AttemptOutcome) -> Self {
+        Self { state, outcome, next_attempt_at: None, job_ended: None }
+    }
 }
 
 macro_rules! attempt_columns {
@@ -59,7 +74,7 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.settle(id, lease_token, (DeliveryState::Sent, AttemptOutcome::Sent), report, None, now).await
+        self.settle(id, lease_token, End::of(DeliveryState::Sent, AttemptOutcome::Sent), report, now).await
     }
 
     /// A temporary failure. The sweep leaves the mail alone until after `next_attempt_at`.
@@ -74,8 +89,8 @@ impl Store {
         next_attempt_at: Timestamp,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let to = (DeliveryState::Deferred, AttemptOutcome::Deferred);
-        self.settle(id, lease_token, to, report, Some(next_attempt_at), now).await
+        let to = End::of(DeliveryState::Deferred, AttemptOutcome::Deferred);
+        self.settle(id, lease_token, End { next_attempt_at: Some(next_attempt_at), ..to }, report, now).await
     }
 
     /// A permanent failure.
@@ -89,7 +104,23 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.settle(id, lease_token, (DeliveryState::Failed, AttemptOutcome::Failed), report, None, now).await
+        self.settle(id, lease_token, End::of(DeliveryState::Failed, AttemptOutcome::Failed), report, now).await
+    }
+
+    /// The mail cannot be made: its template, its sender or its address is at fault, and its job is to be dead. Once that
+    /// is put right and the job is redriven, it takes the mail up again.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_unsendable(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let to = End { job_ended: Some(JobEnd::Dead), ..End::of(DeliveryState::Failed, AttemptOutcome::Failed) };
+        self.settle(id, lease_token, to, report, now).await
     }
 
     /// The reply after the dot was lost.
@@ -103,7 +134,7 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.settle(id, lease_token, (DeliveryState::Unknown, AttemptOutcome::Unknown), report, None, now).await
+        self.settle(id, lease_token, End::of(DeliveryState::Unknown, AttemptOutcome::Unknown), report, now).await
     }
 
     /// The deadline had passed.
@@ -117,7 +148,7 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.settle(id, lease_token, (DeliveryState::Expired, AttemptOutcome::Expired), report, None, now).await
+        self.settle(id, lease_token, End::of(DeliveryState::Expired, AttemptOutcome::Expired), report, now).await
     }
 
     /// The sender's domain would not authenticate.
@@ -131,7 +162,7 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.settle(id, lease_token, (DeliveryState::Held, AttemptOutcome::Held), report, None, now).await
+        self.settle(id, lease_token, End::of(DeliveryState::Held, AttemptOutcome::Held), report, now).await
     }
 
     /// The recipient must not be written to.
@@ -145,7 +176,7 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.settle(id, lease_token, (DeliveryState::Suppressed, AttemptOutcome::Suppressed), report, None, now).await
+        self.settle(id, lease_token, End::of(DeliveryState::Suppressed, AttemptOutcome::Suppressed), report, now).await
     }
 
     /// One round trip on Postgres, one turn of the writer on SQLite: this is on the way of every mail.
@@ -153,9 +184,8 @@ impl Store {
         &self,
         id: Uuid,
         lease_token: u64,
-        (state, outcome): (DeliveryState, AttemptOutcome),
+        End { state, outcome, next_attempt_at, job_ended }: End,
         report: &AttemptReport,
-        next_attempt_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let sent = state == DeliveryState::Sent;
@@ -172,18 +202,19 @@ impl Store {
             .bind(At(now))
             .bind(At(next_attempt_at.unwrap_or(now)))
             .bind_report(report, outcome)
+            .bind(job_ended)
             .run_together()
             .await?;
         Ok(changed > 0)
     }
 }
 
-/// Moves the row ($1 its id, $2 the token, $3 the new state) and writes the attempt ($9 and on) if it moved.
+/// Moves the row ($1 its id, $2 the token, $3 the new state) and writes the attempt ($9 to $15) if it moved.
 fn settling(backend: Backend, state: DeliveryState) -> String {
     let update = format!(
         "UPDATE deliveries
          SET state = $3, phase = NULL, last_error = $4, next_attempt_at = $5, sent_at = $6, touched_at = $7,
-             sweep_from = $8
+             sweep_from = $8, job_ended = $16
          WHERE id = $1 AND lease_token = $2 AND state IN ({sources}, '{state}')",
         sources = state.sources(),
     );

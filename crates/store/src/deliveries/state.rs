@@ -1,5 +1,6 @@
 //! The states of a mail in the ledger and the ways between them: the one table that every update obeys.
 
+use crate::endings::JobEnd;
 use crate::words::words;
 
 words! {
@@ -71,6 +72,9 @@ impl DeliveryState {
     /// | unknown | sent, failed | that attempt, when it got its reply after all; or a person |
     /// | queued, deferred, held, unknown | cancelled | a person or the sender |
     /// | all but sending, sent, cancelled | queued | a release: a repaired domain, or a person |
+    ///
+    /// Beside these there is what follows the job's own end ([`DeliveryState::after_job`]) and its undoing: a mail that
+    /// ended only because its job did is begun again by that job, redriven.
     #[must_use]
     pub fn can(self, to: Self) -> bool {
         use DeliveryState as S;
@@ -80,6 +84,24 @@ impl DeliveryState {
             S::Deferred | S::Unknown | S::Expired | S::Held | S::Suppressed => self == S::Sending,
             S::Cancelled => matches!(self, S::Queued | S::Deferred | S::Held | S::Unknown),
             S::Queued => !matches!(self, S::Sending | S::Sent | S::Cancelled),
+        }
+    }
+
+    /// Where a mail in this state and phase ends when its job ended without bringing it to an end; nothing where it has
+    /// one already.
+    ///
+    /// | mail | job dead | job cancelled | job expired |
+    /// |---|---|---|---|
+    /// | queued, deferred, sending before the body | failed | cancelled | expired |
+    /// | sending, the body begun | unknown | unknown | unknown |
+    #[must_use]
+    pub fn after_job(self, phase: Option<MailPhase>, ended: JobEnd) -> Option<Self> {
+        match (self, phase, ended) {
+            (Self::Sending, Some(MailPhase::Data), _) => Some(Self::Unknown),
+            (state, _, _) if state.is_terminal() => None,
+            (_, _, JobEnd::Dead) => Some(Self::Failed),
+            (_, _, JobEnd::Cancelled) => Some(Self::Cancelled),
+            (_, _, JobEnd::Expired) => Some(Self::Expired),
         }
     }
 
@@ -99,6 +121,7 @@ impl DeliveryState {
 #[cfg(test)]
 mod tests {
     use super::DeliveryState::{self, *};
+    use super::{JobEnd, MailPhase};
 
     #[test]
     fn sent_and_cancelled_mails_stay_so() {
@@ -124,6 +147,22 @@ mod tests {
     fn every_state_but_sent_and_cancelled_has_a_way_out() {
         for from in DeliveryState::ALL.iter().filter(|from| !matches!(from, Sent | Cancelled)) {
             assert!(DeliveryState::ALL.iter().any(|to| from.can(*to)), "{from}");
+        }
+    }
+
+    #[test]
+    fn a_mail_ends_with_its_job_unless_it_has_an_end_and_nobody_claims_to_know_what_became_of_a_body() {
+        let envelope = Some(MailPhase::Envelope);
+        for ended in JobEnd::ALL {
+            assert_eq!(Sending.after_job(Some(MailPhase::Data), *ended), Some(Unknown));
+            for ended_already in [Sent, Held, Suppressed, Cancelled, Expired, Failed, Unknown] {
+                assert_eq!(ended_already.after_job(None, *ended), None);
+            }
+        }
+        for (from, phase) in [(Queued, None), (Deferred, None), (Sending, envelope)] {
+            assert_eq!(from.after_job(phase, JobEnd::Dead), Some(Failed));
+            assert_eq!(from.after_job(phase, JobEnd::Cancelled), Some(Cancelled));
+            assert_eq!(from.after_job(phase, JobEnd::Expired), Some(Expired));
         }
     }
 

@@ -7,6 +7,7 @@ mod both;
 mod bookings;
 mod deliveries;
 mod effects;
+mod endings;
 mod faults;
 mod intents;
 mod keys;

@@ -20,7 +20,7 @@ impl RedisCluster {
     pub async fn start(count: usize) -> Self {
         let mut nodes = Vec::with_capacity(count);
         for _ in 0..count {
-            nodes.push(Redis::builder().cluster().start().await);
+            nodes.push(Redis::builder().aof().cluster().start().await);
         }
         for (i, node) in nodes.iter().enumerate() {
             let (first, last) = (SLOTS * i / count, SLOTS * (i + 1) / count - 1);

@@ -93,6 +93,18 @@ impl Sentinels {
         self.wait_for_other_than(old_port).await
     }
 
+    /// Stops the master where it stands, as a machine that hangs: its connections stay open. Waits until all Sentinels
+    /// agree on another that takes writes; returns the old and the new port.
+    ///
+    /// # Panics
+    /// When they do not within 30 s.
+    pub async fn freeze_master(&mut self) -> (u16, u16) {
+        let old = self.master().await;
+        let old_port = old.port();
+        old.freeze();
+        (old_port, self.wait_for_other_than(old_port).await)
+    }
+
     /// Asks for a failover while all servers are well, and waits for it; returns the new master's port.
     ///
     /// # Panics

@@ -1,5 +1,6 @@
 -- Finishes jobs and leases others. ARGV: 1 now, 2 plain completions (24 bytes each: id, token), 3 how many to lease,
--- 4 token, 5 worker, 6 idle ('1' or ''), 7 lease ms, 8 completed jobs kept, then for each other finish nine:
+-- 4 token, 5 worker, 6 idle ('1' or ''), 7 lease ms, 8 completed jobs kept, 9 until when the caller listens ('' for ever),
+-- then for each other finish nine:
 -- id, token, code, delay ms, priority, text, unique key, unique_for ms, unknown_since.
 -- Answers: now, plain results ('' if all are done, else a character each), other results, expired, solo, next due or
 -- -1, then id, record, mutable part (as it was before the lease) of each job that was leased, and its solo flag first.
@@ -37,7 +38,7 @@ end
 
 -- 2. The other ends, each for itself.
 local other_results = {}
-for at = 9, #ARGV, 9 do
+for at = 10, #ARGV, 9 do
   local id, token, code, delay, priority, text, unique, hold_for, since =
     ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), ARGV[at + 5], ARGV[at + 6], tonumber(ARGV[at + 7]), ARGV[at + 8]
   local m = call('HGET', M, id)
@@ -46,6 +47,7 @@ for at = 9, #ARGV, 9 do
   else
     other_results[#other_results + 1] = '1'
     local tail, attempt = tail_of(m), attempt_of(m)
+    tail.unknown_since = nil
     local cancelled = flag(m, 1)
     if cancelled then call('SREM', K, id) end
     if cancelled and (code == 'retry' or code == 'snooze' or code == 'release') then code = 'cancelled' end
@@ -76,11 +78,12 @@ for at = 9, #ARGV, 9 do
       local due = now + delay
       if delay <= 0 then
         if code == 'release' then due = math.min(now, run_at_of(call('HGET', J, id))) end
-        make_available(id, priority, due)
+        if is_suspect(m) then make_suspect_available(id, due) else make_available(id, priority, due) end
       else
         local first = call('ZRANGE', S, 0, 0, 'WITHSCORES')
-        call('ZADD', S, due * 16 + priority, id)
-        if #first == 0 or due * 16 + priority < tonumber(first[2]) then wake() end
+        local score = due * 16 + (is_suspect(m) and SUSPECT or priority)
+        call('ZADD', S, score, id)
+        if #first == 0 or score < tonumber(first[2]) then wake() end
       end
     end
   end
@@ -101,6 +104,8 @@ end
 local wanted, token, worker, idle, lease = tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6] == '1', tonumber(ARGV[7])
 local answer = { now, plain_results, table.concat(other_results), 0, 0, -1 }
 if wanted <= 0 then return answer end
+-- A call that lay in a socket while nothing ran: its caller has given it up, and what it leased would wait for the reaper.
+if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then return answer end
 if call('EXISTS', P) == 1 then
   call('SET', W, '1')
   return answer
@@ -111,7 +116,7 @@ local function lease_again(m, flags)
   return 'R' .. char(flags) .. pack('<I2', attempt_of(m) + 1) .. sub(m, 5, 5) .. token .. started .. sub(m, 22, 29) .. sub(m, 30)
 end
 
--- Suspects (two workers were lost with them) go alone to a worker that holds nothing; one worker is asked to make room.
+-- Suspects go alone to a worker that holds nothing; one worker is asked to make room. A worker of number 0 declines.
 if call('ZCARD', O) > 0 then
   if idle then
     local id = call('ZPOPMIN', O)[1]
@@ -129,7 +134,7 @@ if call('ZCARD', O) > 0 then
     end
   else
     local chosen = call('HMGET', T, 'chosen', 'chosen_until')
-    if not chosen[1] or chosen[1] == worker or tonumber(chosen[2]) <= now then
+    if worker ~= NO_TOKEN and (not chosen[1] or chosen[1] == worker or tonumber(chosen[2]) <= now) then
       call('HSET', T, 'chosen', worker, 'chosen_until', now + 30000)
       answer[5] = 2
       return answer

@@ -40,8 +40,7 @@ if left > 0 and now >= reap_after then
         call('HSET', M, id, head('W', 0, math.max(attempt - 1, 0), losses, NO_TOKEN, started, 0) .. written(tail))
         local due = math.min(run_at_of(rec), now)
         if losses >= 2 then
-          call('ZADD', O, due, id)
-          wake()
+          make_suspect_available(id, due)
         else
           make_available(id, priority_of(rec), due)
         end

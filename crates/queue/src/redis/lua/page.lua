@@ -19,15 +19,14 @@ if ARGV[2] == 'c' then
 end
 local start = 0
 if ARGV[5] ~= '' then
-  local at = call('ZREVRANK', key, ARGV[5])
-  local score = at and call('ZSCORE', key, ARGV[5])
-  if at and tonumber(score) == tonumber(ARGV[4]) then
-    start = at + 1
-  else
+  local score = call('ZSCORE', key, ARGV[5])
+  if not score or tonumber(score) ~= tonumber(ARGV[4]) then
     call('ZADD', key, ARGV[4], ARGV[5])
-    start = call('ZREVRANK', key, ARGV[5])
-    call('ZREM', key, ARGV[5])
-    if at then call('ZADD', key, score, ARGV[5]) end
+    start = call('ZREVRANK', key, ARGV[5]) + 1
+    local found = call('ZREVRANGE', key, start, start + limit - 1, 'WITHSCORES')
+    if score then call('ZADD', key, score, ARGV[5]) else call('ZREM', key, ARGV[5]) end
+    return found
   end
+  start = call('ZREVRANK', key, ARGV[5]) + 1
 end
 return call('ZREVRANGE', key, start, start + limit - 1, 'WITHSCORES')

@@ -97,8 +97,16 @@ local function end_job(id, rec, m, state, tail, unique, hold_for)
   local kept = m and sub(m, 3, 21) or sub(BLANK, 1, 19)
   call('HSET', M, id, state .. '\0' .. kept .. pack('<i8', now) .. written(tail))
   call('ZADD', ENDED[state], now, id)
-  if not unique then unique, hold_for = unique_of(rec) end
+  if not unique or unique == '' then unique, hold_for = unique_of(rec or call('HGET', J, id)) end
   if unique and unique ~= '' then let_unique_go(unique, id, hold_for) end
+end
+
+-- A suspect (two workers were lost with it) waits apart, whatever led it back to waiting.
+local SUSPECT = 15 -- the place of a suspect among the priorities of a scheduled job
+local function is_suspect(m) return byte(m, 5) >= 2 end
+local function make_suspect_available(id, due)
+  call('ZADD', O, due, id)
+  wake()
 end
 
 -- Scheduled jobs that are due become available; the score of S is due * 16 + priority.
@@ -109,12 +117,17 @@ local function promote(limit)
   for i = 1, #due, 2 do
     local score = tonumber(due[i + 1])
     local priority = score % 16
+    local at = (score - priority) / 16
     ids[#ids + 1] = due[i]
-    add[#add + 1] = priority * PRIORITY + (score - priority) / 16
-    add[#add + 1] = due[i]
+    if priority == SUSPECT then
+      call('ZADD', O, at, due[i])
+    else
+      add[#add + 1] = priority * PRIORITY + at
+      add[#add + 1] = due[i]
+    end
   end
   call('ZREM', S, unpack(ids))
-  call('ZADD', A, unpack(add))
+  if #add > 0 then call('ZADD', A, unpack(add)) end
   wake()
   return #ids
 end

@@ -16,6 +16,8 @@ call('ZREM', ENDED[state], id)
 if readable(rec) and byte(rec, 2) % 2 == 1 then
   call('HSET', J, id, sub(rec, 1, 1) .. char(byte(rec, 2) - 1) .. sub(rec, 3))
 end
-call('HSET', M, id, head('W', 0, 0, 0, NO_TOKEN, 0, 0) .. sub(m, 30))
+local tail = tail_of(m)
+tail.unknown_since, tail.snoozed = nil, nil
+call('HSET', M, id, head('W', 0, 0, 0, NO_TOKEN, 0, 0) .. written(tail))
 make_available(id, priority_of(rec), now)
 return 'now'

@@ -87,7 +87,14 @@ pub async fn a_job_that_no_worker_knows_remembers_since_when(s: &Stage) {
     assert_eq!(leased.unknown_since, since);
     s.finish(&leased, unknown(None)).await;
     s.clock.advance(SECOND);
-    assert_eq!(s.lease_one().await.unknown_since, None);
+    let leased = s.lease_one().await;
+    assert_eq!(leased.unknown_since, None);
+    s.finish(&leased, unknown(since)).await;
+    s.clock.advance(SECOND);
+    let leased = s.lease_one().await;
+    s.finish(&leased, retry_after(SECOND)).await;
+    s.clock.advance(SECOND);
+    assert_eq!(s.lease_one().await.unknown_since, None, "a worker that knows it ran it");
 }
 
 pub async fn a_released_job_stands_where_it_stood_and_pays_nothing(s: &Stage) {

@@ -66,6 +66,14 @@ pub async fn the_chosen_worker_is_replaced_when_it_stays_away(s: &Stage) {
     assert_eq!(ask_as(s, 1).await.solo, Solo::Elsewhere);
 }
 
+pub async fn a_worker_without_a_number_is_never_chosen(s: &Stage) {
+    s.suspect().await;
+    let good = s.put_many(2).await;
+    let answer = ask_as(s, 0).await;
+    assert_eq!((answer.solo, ids(&answer.leased)), (Solo::Elsewhere, good));
+    assert_eq!(ask_as(s, 1).await.solo, Solo::MakeRoom);
+}
+
 pub async fn a_job_lost_while_it_ran_alone_is_dead(s: &Stage) {
     let id = s.suspect().await;
     is_leased_alone(s, id).await;
