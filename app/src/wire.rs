@@ -82,7 +82,12 @@ pub async fn broker(config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
         QueueUrl::Redis(_) => Arc::new(redis_broker(config)?.context("queue.url names a Redis")?),
         QueueUrl::Sqlite(target) => {
             let target = match target {
-                SqliteTarget::File(path) => path.display().to_string(),
+                SqliteTarget::File(path) => {
+                    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                        std::fs::create_dir_all(folder).with_context(|| format!("queue.url: {}", folder.display()))?;
+                    }
+                    path.display().to_string()
+                }
                 SqliteTarget::Memory => "sqlite::memory:".to_owned(),
             };
             Arc::new(SqliteBroker::open(&target, settings(config)?).await.context("queue.url")?)
@@ -162,7 +167,8 @@ impl Schema {
         let url = parts.config.store.url.to_string();
         let migrating = tokio::spawn(async move {
             let done = migrate(&store, &url, tried).await;
-            if done.is_err() {
+            if let Err(error) = &done {
+                tracing::error!(error = format!("{error:#}"), "the store cannot be migrated: stopping");
                 shutdown.cancel();
             }
             done
@@ -213,7 +219,9 @@ async fn migrate(store: &Store, url: &str, tried: oneshot::Sender<()>) -> anyhow
                 wait = (wait * 2).min(longest);
             }
             Err(error) => {
-                return Err(anyhow::Error::new(error).context(format!("store.url = {url}: bringing its tables up to date")));
+                return Err(
+                    anyhow::Error::new(error).context(format!("store.url = {url}: bringing its tables up to date"))
+                );
             }
         }
     }
@@ -224,7 +232,9 @@ async fn must_be_current(store: &Store, config: &Config) -> anyhow::Result<()> {
     match store.migration_status().await {
         Ok(status) if status.is_current() => Ok(()),
         Ok(status) if status.pending.is_empty() => {
-            bail!("the tables of {url} were made by another release than this one, with other content under the same steps")
+            bail!(
+                "the tables of {url} were made by another release than this one, with other content under the same steps"
+            )
         }
         Ok(status) => bail!(crate::commands::Usage(format!(
             "the tables of {url} lack {} migrations, and store.migrate_on_start is false: run `postrider migrate` first",

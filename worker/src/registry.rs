@@ -87,10 +87,8 @@ impl Registry {
     /// Every kind; those for trying and testing only if `debug_kinds`.
     #[must_use]
     pub fn standard(debug_kinds: bool) -> Self {
-        let mut all = vec![
-            KindEntry::of::<booking_confirmed::BookingConfirmed>(),
-            KindEntry::of::<email_send::EmailSend>(),
-        ];
+        let mut all =
+            vec![KindEntry::of::<booking_confirmed::BookingConfirmed>(), KindEntry::of::<email_send::EmailSend>()];
         if debug_kinds {
             all.extend([
                 KindEntry::of::<debug::Noop>(),

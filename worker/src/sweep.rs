@@ -36,7 +36,9 @@ pub(crate) async fn run(context: Arc<Context>, quiet_for: Duration, end: Cancell
             tokio::time::sleep(EVERY).await;
             match once(&context, quiet_for).await {
                 Ok(Swept { enqueued: 0, closed: 0 }) => {}
-                Ok(Swept { enqueued, closed }) => info!(enqueued, closed, "swept up rows whose jobs were lost or ended"),
+                Ok(Swept { enqueued, closed }) => {
+                    info!(enqueued, closed, "swept up rows whose jobs were lost or ended")
+                }
                 // Whatever is away is reported by those who need it more.
                 Err(error) => debug!(%error, "no sweep"),
             }
@@ -76,7 +78,7 @@ pub async fn once(context: &Context, quiet_for: Duration) -> Result<Swept, Sweep
         if rows.is_empty() {
             return Ok(swept);
         }
-        let ids = rows.iter().map(|row| JobId::from_uuid(row.job_id()));
+        let ids: Vec<JobId> = rows.iter().map(|row| JobId::from_uuid(row.job_id())).collect();
         let jobs: Vec<Option<JobRecord>> =
             futures::stream::iter(ids).map(|id| context.broker.get(id)).buffered(LOOKUPS).try_collect().await?;
         let mut lost = Vec::new();

@@ -4,7 +4,7 @@ mod bookings;
 mod debug;
 mod deliveries;
 pub(crate) mod docs;
-mod health;
+pub(crate) mod health;
 mod jobs;
 pub(crate) mod mailbox;
 pub(crate) mod metrics;

@@ -64,11 +64,8 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
     let address = listener.local_addr()?;
     let shutdown = process::shutdown_on_signal()?;
-    let runner = Runner::start(
-        runner_settings(&parts.config, None, None)?,
-        Arc::clone(&parts.registry),
-        parts.context()?,
-    );
+    let runner =
+        Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), parts.context()?);
     println!(
         "postrider is ready\n  \
          mailbox  http://{address}/mailbox\n  \

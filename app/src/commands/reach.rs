@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context as _, anyhow, bail};
 use config::Config;
 use job::QueueName;
 use queue::{Broker, BrokerError};
@@ -23,6 +23,14 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
 /// The queue. A SQLite file that is not there is an error: a new one would only hide that it is the wrong folder.
 pub async fn queue(config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
     must_exist("queue.url", &config.queue.url.to_string(), "nothing was enqueued here yet")?;
+    wire::broker(config).await
+}
+
+/// The queue, made if it is a SQLite file that is not there yet, its folder too: for what is put into it.
+pub async fn queue_or_new(config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
+    if let Some(folder) = sqlite_file(&config.queue.url.to_string()).as_deref().and_then(Path::parent) {
+        std::fs::create_dir_all(folder).with_context(|| format!("queue.url: the folder {}", folder.display()))?;
+    }
     wire::broker(config).await
 }
 

@@ -13,7 +13,9 @@ use crate::wire::{Parts, Schema, runner_settings};
 
 /// Which queues, and how much at a time.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  postrider worker\n  postrider worker --queues emails:3,bookings:1 --concurrency 200")]
+#[command(
+    after_help = "Examples:\n  postrider worker\n  postrider worker --queues emails:3,bookings:1 --concurrency 200"
+)]
 pub struct Args {
     /// Only these queues, each with a weight: `emails:3,bookings:1`. All configured ones unless given.
     #[arg(long, value_name = "QUEUE[:WEIGHT],…")]

@@ -110,7 +110,7 @@ pub async fn examine(config: &Config, dev: bool) -> Report {
     let mut report = Report::default();
     report.ok("configuration", "loads", "every key is known and every value fits");
     queue::check(&mut report, config, &*clock).await;
-    store::check(&mut report, config, &*clock).await;
+    store::check(&mut report, config).await;
     mail::check(&mut report, config, dev).await;
     files::disk(&mut report, config);
     report

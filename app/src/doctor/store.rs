@@ -1,7 +1,6 @@
 //! The store: whether it answers, and whether its tables are those of this release.
 
 use config::Config;
-use job::Clock;
 use store::{MigrationStatus, Store};
 use tokio::time::Instant;
 
@@ -10,7 +9,7 @@ use crate::commands::{sqlite_file, why_away};
 use crate::wire;
 
 /// Looks at the store.
-pub async fn check(report: &mut Report, config: &Config, _clock: &dyn Clock) {
+pub async fn check(report: &mut Report, config: &Config) {
     if let Some(file) = sqlite_file(&config.store.url.to_string())
         && !files::sqlite(report, "store", &file)
     {

@@ -16,6 +16,15 @@ async fn a_job_is_enqueued_and_its_id_stands_first() {
 }
 
 #[tokio::test]
+async fn the_first_job_makes_the_queue_and_its_folder() {
+    let place = Place::sqlite();
+    let url = place.file_url("not/there/yet/queue.db");
+    let place = place.with("QUEUE__URL", &url);
+    let out = place.ok(&["enqueue", "debug.noop"]).await;
+    assert_eq!(place.json(&["jobs", "show", &id(&out)]).await["state"], "available");
+}
+
+#[tokio::test]
 async fn every_flag_arrives_in_the_job() {
     on_both(async |place| {
         let flags = "--queue default --priority 0 --run-at 2036-01-01T00:00:00Z --max-attempts 3 --timeout 90s \

@@ -9,7 +9,7 @@ use queue::redis::RedisBroker;
 use queue::sqlite::SqliteBroker;
 use queue::{Broker, Disposition, Finish, LeaseRequest, Settings};
 use serde_json::Value;
-use testkit::Redis;
+use testkit::{ProcessBuilder, Redis};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -77,6 +77,12 @@ impl Place {
     /// Runs a command.
     pub async fn run(&self, args: &[&str]) -> Said {
         self.run_with(args, "").await
+    }
+
+    /// A command that goes on until it is told to end, ready to be started.
+    pub fn process(&self, args: &[&str]) -> ProcessBuilder {
+        let builder = ProcessBuilder::new(args[0], POSTRIDER).args(args).dir(&self.dir);
+        self.env.iter().fold(builder, |builder, (name, value)| builder.env(name, value))
     }
 
     /// Runs a command that must succeed; what it wrote to standard output.

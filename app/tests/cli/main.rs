@@ -1,4 +1,5 @@
 //! The command line as its users meet it: the real binary, a real Redis, SQLite files and Postgres.
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod bulk;
 mod doctor;
@@ -10,3 +11,4 @@ mod migrate;
 mod queues;
 mod refusals;
 mod shapes;
+mod start;

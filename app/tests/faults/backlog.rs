@@ -1,7 +1,16 @@
 //! Very many jobs at once: they drain smoothly, and no call of ours keeps Redis from its other clients.
+//!
+//! Redis measures its commands by the clock on the wall, and on a busy machine some of that time passes while another
+//! process has the core: then any command, of however little work, is now and then a slow one. So Redis is let run before
+//! others where that is allowed, and the rule is told in parts:
+//! 1. of a hundred calls of a script 99 take less than 10 ms each, and half of them less than 2 ms;
+//! 2. of all commands at most one in two hundred takes 10 ms: those that waited for a core;
+//! 3. none takes a quarter of a second. A script whose work grew with the backlog would: one pass over 200,000 jobs takes
+//!    Redis far longer than that.
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use job::clock::after;
 use job::{Clock, Envelope, JobState, SystemClock};
 use queue::redis::RedisBroker;
@@ -10,37 +19,40 @@ use serde_json::json;
 use testkit::{Redis, wait_until};
 use tokio::time::Instant;
 
-use crate::rig::{Rig, SOON, count};
+use crate::rig::{DRAIN, Rig, queue};
 use crate::turn;
 
-const DUE_AT_ONCE: usize = 200_000;
-const WAITING: usize = 1_000_000;
+const DUE_AT_ONCE: u64 = 200_000;
+const WAITING: u64 = 1_000_000;
 /// What no command may take.
 const SLOW: Duration = Duration::from_millis(10);
+/// What no command may take even where it waits for a core.
+const STUCK: Duration = Duration::from_millis(250);
+/// How long the drain may pause.
+const PAUSE: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_thousand_jobs_that_are_due_in_the_same_second_drain_smoothly() {
     let _turn = turn::alone().await;
     let scene = Big::open().await;
-    let _worker = scene.rig.worker("worker").await;
-    let began = Instant::now();
-    let due = after(SystemClock.now(), Duration::from_secs(600));
+    let mut worker = scene.rig.worker("worker").await;
+    let due = after(SystemClock.now(), Duration::from_secs(8));
     scene.enqueue(DUE_AT_ONCE, |job| job.run_at = due).await;
-    println!("{DUE_AT_ONCE} enqueued in {:?}", began.elapsed());
-    scene.drain(DUE_AT_ONCE).await;
+    scene.drain(DUE_AT_ONCE, due).await;
     scene.no_slow_command().await;
+    assert!(worker.is_running());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backlog_of_a_million_drains_smoothly() {
     let _turn = turn::alone().await;
     let scene = Big::open().await;
-    let began = Instant::now();
     scene.enqueue(WAITING, |_| {}).await;
-    println!("{WAITING} enqueued in {:?}", began.elapsed());
-    let _worker = scene.rig.worker("worker").await;
-    scene.drain(WAITING).await;
+    let began = SystemClock.now();
+    let mut worker = scene.rig.worker("worker").await;
+    scene.drain(WAITING, began).await;
     scene.no_slow_command().await;
+    assert!(worker.is_running());
 }
 
 struct Big {
@@ -51,54 +63,67 @@ struct Big {
 
 impl Big {
     async fn open() -> Self {
-        let redis = Redis::with_aof().await;
+        let mut redis = Redis::with_aof().await;
+        let _granted = redis.process().run_before_others();
         redis.watch_slow(SLOW).await;
-        redis.ask::<()>(&["CONFIG", "RESETSTAT"]).await;
         let rig = Rig::new(&redis.url()).await.set("QUEUE__RETENTION__COMPLETED_COUNT", "10000");
         let broker = rig.broker();
         Self { redis, rig, broker }
     }
 
-    async fn enqueue(&self, count: usize, change: impl Fn(&mut Envelope)) {
-        let mut sent = 0;
+    async fn enqueue(&self, count: u64, change: impl Fn(&mut Envelope)) {
+        let (began, mut sent) = (Instant::now(), 0);
         while sent < count {
-            let some: Vec<Enqueue> = (0..10_000.min(count - sent))
-                .map(|_| {
-                    let mut job = self.rig.job("debug.noop", &json!({}));
-                    change(&mut job);
-                    job.into()
-                })
-                .collect();
-            let answers = self.broker.enqueue(&some).await.unwrap();
+            let some = (0..10_000.min(count - sent)).map(|_| {
+                let mut job = self.rig.job("debug.noop", &json!({}));
+                change(&mut job);
+                Enqueue::from(job)
+            });
+            let answers = self.broker.enqueue(&some.collect::<Vec<_>>()).await.unwrap();
             assert!(answers.iter().all(|answer| *answer == Enqueued::New));
-            sent += some.len();
+            sent += answers.len() as u64;
         }
+        println!("{count} enqueued in {:?}", began.elapsed());
     }
 
-    async fn drain(&self, jobs: usize) {
-        let began = Instant::now();
-        let done = async || self.redis.info("x").await;
-        let _ = done;
-        wait_until("all have ended", Duration::from_secs(180), async || {
-            count(&self.broker, JobState::Available).await
-                + count(&self.broker, JobState::Scheduled).await
-                + count(&self.broker, JobState::Running).await
-                == 0
+    /// Waits until all have ended, and looks that they do so steadily from `began` on.
+    async fn drain(&self, jobs: u64, began: Timestamp) {
+        let mut open = jobs;
+        let mut moved = Instant::now();
+        let mut longest_pause = Duration::ZERO;
+        wait_until("all have ended", DRAIN * 2, async || {
+            let stats = self.broker.stats().await.unwrap();
+            let debug = stats.iter().find(|stats| stats.queue == queue("debug")).unwrap();
+            assert_eq!(debug.count(JobState::Dead), 0);
+            let left = [JobState::Scheduled, JobState::Available, JobState::Running].map(|state| debug.count(state));
+            let left = left.iter().sum();
+            if left != open || SystemClock.now() < began {
+                (open, moved) = (left, Instant::now());
+            }
+            longest_pause = longest_pause.max(moved.elapsed());
+            left == 0
         })
         .await;
-        let took = began.elapsed();
-        println!("{jobs} drained in {took:?}: {:.0} a second", jobs as f64 / took.as_secs_f64());
-        assert_eq!(count(&self.broker, JobState::Dead).await, 0);
-        let _ = SOON;
+        let took = Duration::try_from(SystemClock.now().duration_since(began)).unwrap();
+        let a_second = jobs as f64 / took.as_secs_f64();
+        println!("{jobs} drained in {took:?}, {a_second:.0} a second; the longest pause was {longest_pause:?}");
+        assert!(longest_pause < PAUSE, "nothing ended for {longest_pause:?}");
     }
 
     async fn no_slow_command(&self) {
-        for slow in self.redis.slow_commands().await {
-            println!("slow: {:?} {:?}", slow.took, slow.words.iter().map(|w| w.chars().take(20).collect::<String>()).take(3).collect::<Vec<_>>());
-        }
-        let stats: String = self.redis.ask(&["INFO", "commandstats"]).await;
-        println!("{stats}");
-        let stats: String = self.redis.ask(&["INFO", "latencystats"]).await;
-        println!("{stats}");
+        let over: Vec<_> = self.redis.slow_commands().await;
+        let longest = over.iter().max_by_key(|command| command.took);
+        let percentiles = self.redis.info("latency_percentiles_usec_evalsha").await.expect("scripts were called");
+        println!("script calls, in µs: {percentiles}; {} commands over {SLOW:?}, the longest {longest:?}", over.len());
+        let percentile = |name: &str| -> f64 {
+            let found = percentiles.split(',').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+            found.and_then(|number| number.parse().ok()).expect("INFO latencystats holds it")
+        };
+        assert!(percentile("p50") < 2_000.0, "{percentiles}");
+        assert!(percentile("p99") < SLOW.as_micros() as f64, "{percentiles}");
+        let scripts = self.redis.info("cmdstat_evalsha").await.expect("scripts were called");
+        let calls = scripts.split(',').find_map(|part| part.strip_prefix("calls=")?.parse::<usize>().ok()).unwrap();
+        assert!(over.len() <= calls / 200, "{} of {calls} calls took more than {SLOW:?}", over.len());
+        assert!(longest.is_none_or(|command| command.took < STUCK), "{longest:?}");
     }
 }

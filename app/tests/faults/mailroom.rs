@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use job::SystemClock;
 use mail::zone::{DEV_DOMAIN, bounce_domain, dev_zone, ehlo_name};
-use mail::{CaughtMail, Catcher, DkimKey, DnsServer, Verdict, Verifier};
+use mail::{Catcher, CaughtMail, DkimKey, DnsServer, Verdict, Verifier};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 

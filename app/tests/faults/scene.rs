@@ -78,4 +78,3 @@ impl Scene {
         reckon(&self.rig, &self.broker, &accepted).await;
     }
 }
-

@@ -83,7 +83,8 @@ async fn work_goes_through_tls_as_a_user_of_its_own() {
     assert!(redis.url().starts_with("rediss://postrider:S3cret@"));
     let ca_file = redis.ca_file().unwrap().to_owned();
     let rig = Rig::new(&redis.url()).await.set("QUEUE__REDIS__CA_FILE", &ca_file.display().to_string());
-    let broker = rig.broker_with(RedisSettings { ca: Some(std::fs::read(&ca_file).unwrap()), ..RedisSettings::default() });
+    let broker =
+        rig.broker_with(RedisSettings { ca: Some(std::fs::read(&ca_file).unwrap()), ..RedisSettings::default() });
     let api = rig.api().await;
     let _worker = rig.worker("worker").await;
     let accepted = send_effects(&api.client, "tls", 300).await;

@@ -27,15 +27,8 @@ pub enum JobState {
 
 impl JobState {
     /// All states, in the order of a job's life.
-    pub const ALL: [Self; 7] = [
-        Self::Scheduled,
-        Self::Available,
-        Self::Running,
-        Self::Completed,
-        Self::Dead,
-        Self::Cancelled,
-        Self::Expired,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Scheduled, Self::Available, Self::Running, Self::Completed, Self::Dead, Self::Cancelled, Self::Expired];
 
     /// Whether a job in this state never runs again by itself.
     #[must_use]
@@ -79,6 +72,9 @@ impl FromStr for JobState {
     type Err = UnknownState;
 
     fn from_str(s: &str) -> Result<Self, UnknownState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == s).ok_or_else(|| UnknownState(s.chars().take(40).collect()))
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == s)
+            .ok_or_else(|| UnknownState(s.chars().take(40).collect()))
     }
 }

@@ -31,8 +31,8 @@ pub use message::{Draft, MessageError, MessageId};
 pub use render::{RenderError, Rendered, Renderer};
 pub use sender::{MailClass, SenderProfile};
 pub use transport::{
-    Accepted, Credentials, Envelope, RelayConfig, Security, SendError, SendErrorKind, SendPhase,
-    SmtpTransport, Timeouts, TlsRoots,
+    Accepted, Credentials, Envelope, RelayConfig, Security, SendError, SendErrorKind, SendPhase, SmtpTransport,
+    Timeouts, TlsRoots,
 };
 pub use verify::{Received, Verdict, Verdicts, Verifier, VerifyError};
 pub use zone::{DnsServer, Zone};

@@ -59,17 +59,10 @@ impl MessageId {
     /// # Errors
     /// [`MessageError::MessageId`].
     pub fn parse(text: &str) -> Result<Self, MessageError> {
-        let inner = text
-            .strip_prefix('<')
-            .and_then(|rest| rest.strip_suffix('>'))
-            .ok_or(MessageError::MessageId)?;
+        let inner = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).ok_or(MessageError::MessageId)?;
         let (left, right) = inner.split_once('@').ok_or(MessageError::MessageId)?;
-        let plain = |side: &str| {
-            !side.is_empty()
-                && side
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
-        };
+        let plain =
+            |side: &str| !side.is_empty() && side.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
         if text.len() > 250 || !plain(left) || !plain(right) {
             return Err(MessageError::MessageId);
         }
@@ -126,10 +119,7 @@ impl Draft<'_> {
             .subject(self.content.subject.as_str())
             .message_id(Some(self.message_id.0.clone()));
         if let Some(reply_to) = &self.sender.reply_to {
-            builder = builder.reply_to(header_mailbox(
-                &Mailbox::from(reply_to.clone()),
-                "Reply-To",
-            )?);
+            builder = builder.reply_to(header_mailbox(&Mailbox::from(reply_to.clone()), "Reply-To")?);
         }
         let builder = builder.raw_header(HeaderValue::new(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
@@ -139,20 +129,13 @@ impl Draft<'_> {
             .boundary(self.boundary()?)
             .singlepart(part(ContentType::TEXT_PLAIN, &self.content.text))
             .singlepart(part(ContentType::TEXT_HTML, &self.content.html));
-        let message = builder
-            .multipart(body)
-            .map_err(|_| MessageError::Address("envelope"))?;
+        let message = builder.multipart(body).map_err(|_| MessageError::Address("envelope"))?;
         Ok(message.formatted())
     }
 
     /// `=_` cannot occur in quoted-printable text (RFC 2045 §6.7), so no body line can be mistaken for a boundary.
     fn boundary(&self) -> Result<String, MessageError> {
-        let seed: String = self
-            .boundary_seed
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .take(60)
-            .collect();
+        let seed: String = self.boundary_seed.chars().filter(char::is_ascii_alphanumeric).take(60).collect();
         if seed.is_empty() {
             return Err(MessageError::Boundary);
         }
@@ -161,25 +144,15 @@ impl Draft<'_> {
 }
 
 fn part(kind: ContentType, body: &str) -> SinglePart {
-    SinglePart::builder()
-        .content_type(kind)
-        .header(ContentTransferEncoding::QuotedPrintable)
-        .body(body.to_owned())
+    SinglePart::builder().content_type(kind).header(ContentTransferEncoding::QuotedPrintable).body(body.to_owned())
 }
 
 fn header_mailbox(mailbox: &Mailbox, which: &'static str) -> Result<LettreMailbox, MessageError> {
-    Ok(LettreMailbox::new(
-        mailbox.name().map(str::to_owned),
-        header_address(mailbox.address(), which)?,
-    ))
+    Ok(LettreMailbox::new(mailbox.name().map(str::to_owned), header_address(mailbox.address(), which)?))
 }
 
-fn header_address(
-    address: &EmailAddress,
-    which: &'static str,
-) -> Result<lettre::Address, MessageError> {
-    lettre::Address::new(address.local(), address.domain())
-        .map_err(|_| MessageError::Address(which))
+fn header_address(address: &EmailAddress, which: &'static str) -> Result<lettre::Address, MessageError> {
+    lettre::Address::new(address.local(), address.domain()).map_err(|_| MessageError::Address(which))
 }
 
 #[cfg(test)]

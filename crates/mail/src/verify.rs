@@ -8,15 +8,12 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hickory_resolver::config::{
-    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-};
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use mail_auth::dkim::DkimError as AuthDkimError;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
-    AuthenticatedMessage, DkimOutput, DkimResult, DmarcResult, Error as AuthError,
-    MessageAuthenticator, SpfResult,
+    AuthenticatedMessage, DkimOutput, DkimResult, DmarcResult, Error as AuthError, MessageAuthenticator, SpfResult,
 };
 use serde::Serialize;
 
@@ -87,11 +84,7 @@ pub struct Verdicts {
 
 impl Verdicts {
     /// What is said of a mail that could not be judged in time.
-    pub const UNJUDGED: Self = Self {
-        spf: Verdict::TempError,
-        dkim: Verdict::TempError,
-        dmarc: Verdict::TempError,
-    };
+    pub const UNJUDGED: Self = Self { spf: Verdict::TempError, dkim: Verdict::TempError, dmarc: Verdict::TempError };
 }
 
 /// A mail as it came in over SMTP.
@@ -120,11 +113,10 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError`].
     pub fn new(nameserver: SocketAddr) -> Result<Self, VerifyError> {
-        let connections =
-            [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                connection.port = nameserver.port();
-                connection
-            });
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+            connection.port = nameserver.port();
+            connection
+        });
         let server = NameServerConfig::new(nameserver.ip(), true, connections.to_vec());
         let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
         let mut options = ResolverOpts::default();
@@ -132,8 +124,8 @@ impl Verifier {
         options.attempts = LOOKUP_ATTEMPTS;
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
-        let authenticator = MessageAuthenticator::new(config, options)
-            .map_err(|error| VerifyError(error.to_string()))?;
+        let authenticator =
+            MessageAuthenticator::new(config, options).map_err(|error| VerifyError(error.to_string()))?;
         Ok(Self { authenticator })
     }
 
@@ -141,27 +133,16 @@ impl Verifier {
     pub async fn verify(&self, mail: &Received<'_>) -> Verdicts {
         let sender = mail.mail_from.unwrap_or_default();
         let parameters = match mail.mail_from {
-            Some(from) => {
-                SpfParameters::verify_mail_from(mail.client_ip, mail.ehlo, mail.ehlo, from)
-            }
+            Some(from) => SpfParameters::verify_mail_from(mail.client_ip, mail.ehlo, mail.ehlo, from),
             None => SpfParameters::verify_ehlo(mail.client_ip, mail.ehlo, mail.ehlo),
         };
         let spf = self.authenticator.verify_spf(parameters).await;
         let Some(message) = AuthenticatedMessage::parse(mail.raw) else {
-            return Verdicts {
-                spf: spf_verdict(spf.result()),
-                dkim: Verdict::None,
-                dmarc: Verdict::None,
-            };
+            return Verdicts { spf: spf_verdict(spf.result()), dkim: Verdict::None, dmarc: Verdict::None };
         };
         let dkim = self.authenticator.verify_dkim(&message).await;
-        let domain = sender
-            .rsplit_once('@')
-            .map_or(mail.ehlo, |(_, domain)| domain);
-        let dmarc = self
-            .authenticator
-            .verify_dmarc(DmarcParameters::new(&message, &dkim, domain, &spf))
-            .await;
+        let domain = sender.rsplit_once('@').map_or(mail.ehlo, |(_, domain)| domain);
+        let dmarc = self.authenticator.verify_dmarc(DmarcParameters::new(&message, &dkim, domain, &spf)).await;
         Verdicts {
             spf: spf_verdict(spf.result()),
             dkim: dkim_verdict(&dkim),
@@ -198,11 +179,7 @@ fn dkim_verdict(outputs: &[DkimOutput<'_>]) -> Verdict {
         Verdict::PermError => 4,
         _ => 5,
     };
-    outputs
-        .iter()
-        .map(|output| signature_verdict(output.result()))
-        .min_by_key(rank)
-        .unwrap_or(Verdict::None)
+    outputs.iter().map(|output| signature_verdict(output.result())).min_by_key(rank).unwrap_or(Verdict::None)
 }
 
 fn signature_verdict(result: &DkimResult) -> Verdict {
@@ -210,9 +187,9 @@ fn signature_verdict(result: &DkimResult) -> Verdict {
         DkimResult::Pass => Verdict::Pass,
         // mail-auth calls these neutral; RFC 8601 §2.7.1 calls a signature that fails its tests a fail, and one that
         // is refused for how it was made (`l=`) a matter of policy.
-        DkimResult::Neutral(AuthError::Dkim(
-            AuthDkimError::FailedBodyHashMatch | AuthDkimError::SignatureExpired,
-        )) => Verdict::Fail,
+        DkimResult::Neutral(AuthError::Dkim(AuthDkimError::FailedBodyHashMatch | AuthDkimError::SignatureExpired)) => {
+            Verdict::Fail
+        }
         DkimResult::Neutral(AuthError::Dkim(AuthDkimError::SignatureLength)) => Verdict::Policy,
         DkimResult::Neutral(_) => Verdict::Neutral,
         DkimResult::Fail(_) => Verdict::Fail,

@@ -38,13 +38,9 @@ pub fn is_zone(zone: &str) -> bool {
 /// # Errors
 /// [`WhenError::UnknownZone`], [`WhenError::OutOfRange`].
 pub fn describe(start: Timestamp, zone: &str, duration: Duration) -> Result<String, WhenError> {
-    let tz = ZONES
-        .get(zone)
-        .map_err(|_| WhenError::UnknownZone(zone.to_owned()))?;
+    let tz = ZONES.get(zone).map_err(|_| WhenError::UnknownZone(zone.to_owned()))?;
     let length = SignedDuration::try_from(duration).map_err(|_| WhenError::OutOfRange)?;
-    let end = start
-        .checked_add(length)
-        .map_err(|_| WhenError::OutOfRange)?;
+    let end = start.checked_add(length).map_err(|_| WhenError::OutOfRange)?;
     let (from, to) = (start.to_zoned(tz.clone()), end.to_zoned(tz.clone()));
 
     let until = if from.date() == to.date() {
@@ -53,17 +49,9 @@ pub fn describe(start: Timestamp, zone: &str, duration: Duration) -> Result<Stri
         format!(" – {}, {}", day(&to), clock(&to))
     };
     let (first, last) = (abbreviation(&tz, start), abbreviation(&tz, end));
-    let shown = if first == last {
-        first
-    } else {
-        format!("{first}–{last}")
-    };
+    let shown = if first == last { first } else { format!("{first}–{last}") };
     let name = tz.iana_name().unwrap_or(zone);
-    let label = if name == shown {
-        shown
-    } else {
-        format!("{name}, {shown}")
-    };
+    let label = if name == shown { shown } else { format!("{name}, {shown}") };
     Ok(format!("{}, {}{until} ({label})", day(&from), clock(&from)))
 }
 
@@ -92,29 +80,18 @@ mod tests {
     use super::*;
 
     fn told(start: &str, zone: &str, minutes: u64) -> String {
-        describe(
-            start.parse().unwrap(),
-            zone,
-            Duration::from_secs(minutes * 60),
-        )
-        .unwrap()
+        describe(start.parse().unwrap(), zone, Duration::from_secs(minutes * 60)).unwrap()
     }
 
     #[test]
     fn each_recipient_reads_their_own_zone() {
         let start = "2026-11-24T16:00:00Z";
-        assert_eq!(
-            told(start, "Europe/Berlin", 60),
-            "Tuesday, 24 November 2026, 17:00–18:00 (Europe/Berlin, CET)"
-        );
+        assert_eq!(told(start, "Europe/Berlin", 60), "Tuesday, 24 November 2026, 17:00–18:00 (Europe/Berlin, CET)");
         assert_eq!(
             told(start, "America/New_York", 60),
             "Tuesday, 24 November 2026, 11:00–12:00 (America/New_York, EST)"
         );
-        assert_eq!(
-            told(start, "Asia/Tokyo", 60),
-            "Wednesday, 25 November 2026, 01:00–02:00 (Asia/Tokyo, JST)"
-        );
+        assert_eq!(told(start, "Asia/Tokyo", 60), "Wednesday, 25 November 2026, 01:00–02:00 (Asia/Tokyo, JST)");
     }
 
     #[test]
@@ -127,10 +104,7 @@ mod tests {
             told("2026-11-24T16:00:00Z", "Asia/Kathmandu", 30),
             "Tuesday, 24 November 2026, 21:45–22:15 (Asia/Kathmandu, UTC+05:45)"
         );
-        assert_eq!(
-            told("2026-11-24T16:00:00Z", "UTC", 30),
-            "Tuesday, 24 November 2026, 16:00–16:30 (UTC)"
-        );
+        assert_eq!(told("2026-11-24T16:00:00Z", "UTC", 30), "Tuesday, 24 November 2026, 16:00–16:30 (UTC)");
     }
 
     #[test]

@@ -20,8 +20,6 @@ pub mod sqlite;
 
 pub use broker::{Broker, Enqueue, Enqueued, Reservation};
 pub use error::BrokerError;
-pub use lease::{
-    Disposition, Exchange, Extended, Finish, FinishResult, Lease, LeaseRequest, Leased, Maintained, Solo,
-};
+pub use lease::{Disposition, Exchange, Extended, Finish, FinishResult, Lease, LeaseRequest, Leased, Maintained, Solo};
 pub use record::{Cancelled, Cursor, Filter, JobRecord, Page, PastError, QueueStats, Redriven};
 pub use settings::{Retention, Settings, Time};

@@ -189,6 +189,14 @@ impl Process {
         }
     }
 
+    /// Asks the system to let it run before others, so that what it measures of itself is its own time and not the
+    /// waiting for a core. Only root may; says whether it was granted.
+    pub fn run_before_others(&mut self) -> bool {
+        let mut renice = Command::new("renice");
+        renice.args(["-n", "-19", "-p", &self.child.id().to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+        self.is_running() && renice.status().is_ok_and(|status| status.success())
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

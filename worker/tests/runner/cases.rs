@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use job::{Clock, JobState};
-use queue::Cancelled;
 use queue::consumer::Share;
+use queue::{Cancelled, Redriven};
 use serde_json::json;
-use store::{BookingEventKind, NewBookingEvent, Party, Snapshot, content_hash};
+use store::{BookingEventKind, EventState, NewBookingEvent, Party, Snapshot, content_hash};
 use tokio::time::Instant;
 
 use crate::stage::{Stage, queue};
@@ -122,10 +122,8 @@ pub async fn the_concurrency_of_the_process_holds(stage: &Stage) {
     }
     let runner = stage.runner(|settings| settings.concurrency = 2);
     let began = Instant::now();
-    testkit::wait_until("all to be done", PATIENCE, || async {
-        stage.count("debug", JobState::Completed).await == 8
-    })
-    .await;
+    testkit::wait_until("all to be done", PATIENCE, || async { stage.count("debug", JobState::Completed).await == 8 })
+        .await;
     assert!(began.elapsed() >= Duration::from_millis(600), "{:?}", began.elapsed());
     assert_eq!(runner.shut_down().await, 0);
 }
@@ -207,7 +205,8 @@ pub async fn a_thousand_jobs_of_three_queues_all_finish(stage: &Stage) {
     assert_eq!(runner.shut_down().await, 0);
 }
 
-pub async fn a_row_whose_job_was_lost_is_swept_up_once(stage: &Stage) {
+/// Writes an event of a booking, with the id that its job is to have, as the API does before it enqueues.
+async fn accept(stage: &Stage, booking_id: &str) -> NewBookingEvent {
     let now = stage.context.clock.now();
     let party = |id: &str, email: &str| Party {
         id: id.to_owned(),
@@ -230,28 +229,92 @@ pub async fn a_row_whose_job_was_lost_is_swept_up_once(stage: &Stage) {
         reminders: None,
     };
     let event = NewBookingEvent {
-        booking_id: "bk_1".to_owned(),
+        booking_id: booking_id.to_owned(),
         version: 1,
         event: BookingEventKind::Confirmed,
         content_hash: content_hash(BookingEventKind::Confirmed, &snapshot),
         snapshot,
         job_id: stage.context.ids.next(&queue("bookings")).uuid(),
     };
-    // The row is written, the process dies before the job is.
     stage.context.store.accept_event(&event, now).await.unwrap();
+    event
+}
+
+/// One sweep over everything that was silent until now; how many were enqueued, and how many were closed.
+async fn sweep(stage: &Stage) -> (usize, usize) {
     clock_moved_on(stage).await;
-    assert_eq!(worker::sweep::once(&stage.context, Duration::ZERO).await.unwrap(), 1);
-    clock_moved_on(stage).await;
-    assert_eq!(worker::sweep::once(&stage.context, Duration::ZERO).await.unwrap(), 0, "its job lives");
+    let swept = worker::sweep::once(&stage.context, Duration::ZERO).await.unwrap();
+    (swept.enqueued, swept.closed)
+}
+
+async fn event_of(stage: &Stage, booking_id: &str) -> store::BookingEvent {
+    stage.context.store.get_event(booking_id, 1).await.unwrap().unwrap()
+}
+
+pub async fn a_row_whose_job_was_lost_is_swept_up_once(stage: &Stage) {
+    // The row is written, the process dies before the job is.
+    let event = accept(stage, "bk_1").await;
+    assert_eq!(sweep(stage).await, (1, 0));
+    assert_eq!(sweep(stage).await, (0, 0), "its job lives");
 
     let runner = stage.runner(|_| {});
     stage.until(job::JobId::from_uuid(event.job_id), JobState::Completed).await;
     // Both mails have rows and jobs now; without a mailer they wait.
     let waiting = || async { stage.count("emails", JobState::Scheduled).await == 2 };
     testkit::wait_until("both mails to wait for a relay", PATIENCE, waiting).await;
-    clock_moved_on(stage).await;
-    assert_eq!(worker::sweep::once(&stage.context, Duration::ZERO).await.unwrap(), 0, "nothing was lost");
+    assert_eq!(sweep(stage).await, (0, 0), "nothing was lost");
     assert_eq!(runner.shut_down().await, 0);
+}
+
+pub async fn a_row_ends_with_its_job_and_comes_back_when_that_is_redriven(stage: &Stage) {
+    let event = accept(stage, "bk_1").await;
+    let id = job::JobId::from_uuid(event.job_id);
+    assert_eq!(sweep(stage).await, (1, 0));
+    assert_eq!(stage.broker().cancel(id).await.unwrap(), Cancelled::Now);
+    assert_eq!(sweep(stage).await, (0, 1));
+    let failed = event_of(stage, "bk_1").await;
+    assert_eq!((failed.state, failed.failure.as_deref()), (EventState::Failed, Some("its job was cancelled")));
+    assert_eq!(sweep(stage).await, (0, 0), "that is the end of it");
+
+    assert_eq!(stage.broker().redrive(id).await.unwrap(), Redriven::Now);
+    let runner = stage.runner(|_| {});
+    stage.until(id, JobState::Completed).await;
+    assert_eq!(event_of(stage, "bk_1").await.state, EventState::Applied);
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+pub async fn a_row_keeps_the_last_words_of_its_dead_job(stage: &Stage) {
+    let event = accept(stage, "bk_1").await;
+    let mut job = stage.envelope_in("bookings", "debug.fail", json!({ "times": 99 }));
+    (job.id, job.max_attempts) = (job::JobId::from_uuid(event.job_id), 1);
+    let runner = stage.runner(|_| {});
+    stage.until(stage.enqueue(job).await, JobState::Dead).await;
+    assert_eq!(sweep(stage).await, (0, 1));
+    let failure = event_of(stage, "bk_1").await.failure;
+    assert_eq!(failure.as_deref(), Some("its job is dead: attempt 1 of 1: failure 1 of 99"));
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+pub async fn a_row_whose_job_says_done_gets_one_new_job(stage: &Stage) {
+    let event = accept(stage, "bk_1").await;
+    let mut job = stage.envelope_in("bookings", "debug.noop", json!({}));
+    job.id = job::JobId::from_uuid(event.job_id);
+    let runner = stage.runner(|_| {});
+    stage.until(stage.enqueue(job).await, JobState::Completed).await;
+    assert_eq!(sweep(stage).await, (1, 0));
+    let new = event_of(stage, "bk_1").await.job_id;
+    assert_ne!(new, event.job_id);
+    stage.until(job::JobId::from_uuid(new), JobState::Completed).await;
+    assert_eq!(event_of(stage, "bk_1").await.state, EventState::Applied);
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+pub async fn one_sweep_goes_on_until_everything_lost_is_back(stage: &Stage) {
+    for n in 0..1_100 {
+        accept(stage, &format!("bk_{n}")).await;
+    }
+    assert_eq!(sweep(stage).await, (1_100, 0));
+    assert_eq!(stage.count("bookings", JobState::Available).await, 1_100);
 }
 
 /// A row that was touched this very millisecond is not older than nothing.

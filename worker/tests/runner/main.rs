@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
 mod cases;
+mod mails;
 mod stage;
 
 macro_rules! on_both {
@@ -42,4 +43,8 @@ on_both! {
     an_effect_is_had_once
     a_thousand_jobs_of_three_queues_all_finish
     a_row_whose_job_was_lost_is_swept_up_once
+    a_row_ends_with_its_job_and_comes_back_when_that_is_redriven
+    a_row_keeps_the_last_words_of_its_dead_job
+    a_row_whose_job_says_done_gets_one_new_job
+    one_sweep_goes_on_until_everything_lost_is_back
 }

@@ -27,12 +27,15 @@ const BATCH: u64 = 1_000;
 pub async fn run(bench: &Bench, requests: u64, batches: u64, connections: u64) -> anyhow::Result<Figures> {
     let metrics = telemetry::metrics::install()?;
     let mut figures = Figures::default();
-    figures.ran("ran", format!(
-        "postrider {} bench api: {requests} requests over {connections} connections, {batches} batches of {BATCH}, \
+    figures.ran(
+        "ran",
+        format!(
+            "postrider {} bench api: {requests} requests over {connections} connections, {batches} batches of {BATCH}, \
          jobs to {}, load generator in the same process",
-        env!("CARGO_PKG_VERSION"),
-        bench.backend()
-    ));
+            env!("CARGO_PKG_VERSION"),
+            bench.backend()
+        ),
+    );
     let key = NewApiKey {
         id: bench.ids.next(&bench.queue).uuid(),
         name: "bench".to_owned(),
@@ -58,7 +61,9 @@ pub async fn run(bench: &Bench, requests: u64, batches: u64, connections: u64) -
     let end = CancellationToken::new();
     let server = tokio::spawn(api::serve(listener, api::router(state), end.clone().cancelled_owned()));
 
-    let job = |n: u64| format!("{{\"kind\":\"debug.noop\",\"queue\":\"bench\",\"args\":{{\"n\":{n},\"to\":\"u{n}@example.com\"}}}}");
+    let job = |n: u64| {
+        format!("{{\"kind\":\"debug.noop\",\"queue\":\"bench\",\"args\":{{\"n\":{n},\"to\":\"u{n}@example.com\"}}}}")
+    };
     let single = Connection::request("/v1/jobs", secret.expose_secret(), &job(1));
     let batch = (0..BATCH).map(job).collect::<Vec<_>>().join(",");
     let batch = Connection::request("/v1/jobs/batch", secret.expose_secret(), &format!("{{\"jobs\":[{batch}]}}"));

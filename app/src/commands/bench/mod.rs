@@ -3,8 +3,8 @@
 
 mod api;
 mod clean;
-mod http;
 mod figures;
+mod http;
 mod queue;
 mod stamp;
 
@@ -133,7 +133,9 @@ impl Bench {
             }
             (None, Some(path)) => {
                 if path.exists() {
-                    return Err(Usage(format!("--sqlite {}: there is such a file; name a new one", path.display())).into());
+                    return Err(
+                        Usage(format!("--sqlite {}: there is such a file; name a new one", path.display())).into()
+                    );
                 }
                 file = Some(path.clone());
                 Arc::new(::queue::sqlite::SqliteBroker::open(&path.display().to_string(), settings).await?)
@@ -141,7 +143,8 @@ impl Bench {
             (None, None) => return Err(Usage("--redis URL or --sqlite FILE".to_owned()).into()),
         };
         let url = "sqlite::memory:".to_owned();
-        let store = Store::open(&StoreConfig { url, max_connections: 2, acquire_timeout: Duration::from_secs(5) }).await?;
+        let store =
+            Store::open(&StoreConfig { url, max_connections: 2, acquire_timeout: Duration::from_secs(5) }).await?;
         store.migrate().await?;
         let ids = Arc::new(IdSource::new(Arc::new(SystemClock)));
         Ok(Self { broker, redis, file, prefix, store, ids, queue })

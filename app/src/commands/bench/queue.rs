@@ -23,11 +23,14 @@ pub async fn run(bench: &Bench, jobs: u64, concurrency: u64, latency_jobs: u64) 
     let metrics = telemetry::metrics::install()?;
     let mut figures = Figures::default();
     let loops = std::thread::available_parallelism().map_or(1, usize::from);
-    figures.ran("ran", format!(
-        "postrider {} bench queue: {jobs} debug.noop jobs over {}, {loops} apalis loops, {concurrency} at a time",
-        env!("CARGO_PKG_VERSION"),
-        bench.backend()
-    ));
+    figures.ran(
+        "ran",
+        format!(
+            "postrider {} bench queue: {jobs} debug.noop jobs over {}, {loops} apalis loops, {concurrency} at a time",
+            env!("CARGO_PKG_VERSION"),
+            bench.backend()
+        ),
+    );
 
     // 1. Enqueue.
     let before = match &bench.redis {

@@ -18,11 +18,11 @@ use config::Config;
 use jiff::Timestamp;
 use job::clock::{after, truncate};
 use job::{Envelope, IdSource, JobState, Kind, Priority, QueueName, SystemClock, UniqueKey};
-use queue::{Broker, Enqueue, Enqueued};
+use queue::{Enqueue, Enqueued};
 use serde_json::value::RawValue;
 use worker::{KindEntry, Registry};
 
-use super::reach::{at_queue, must_be_known};
+use super::reach::{at_queue, must_be_known, queue_or_new};
 use super::{Usage, load};
 use crate::cli::Globals;
 use crate::output::{Accepted, print, print_json, relative};
@@ -164,7 +164,7 @@ async fn enqueue(
     given: Box<RawValue>,
     queue: QueueName,
 ) -> anyhow::Result<Accepted> {
-    let broker: Arc<dyn Broker> = wire::broker(config).await?;
+    let broker = queue_or_new(config).await?;
     let now = broker.now().await?;
     let id = IdSource::new(Arc::new(SystemClock)).next(&queue);
     let max_attempts = args.max_attempts.map_or(entry.max_attempts, u32::from);

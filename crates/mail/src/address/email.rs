@@ -41,15 +41,9 @@ impl EmailAddress {
         let domain = ascii_domain(domain)?;
         let text = format!("{local}@{domain}");
         if text.len() > MAX_ADDRESS {
-            return Err(AddressError::TooLong {
-                part: "address",
-                limit: MAX_ADDRESS,
-            });
+            return Err(AddressError::TooLong { part: "address", limit: MAX_ADDRESS });
         }
-        Ok(Self {
-            at: local.len(),
-            text,
-        })
+        Ok(Self { at: local.len(), text })
     }
 
     /// The whole address; its domain in lower case and, where it was international, as punycode.
@@ -93,35 +87,23 @@ fn check_local(local: &str) -> Result<(), AddressError> {
         return Err(AddressError::NeedsSmtpUtf8);
     }
     if local.len() > MAX_LOCAL {
-        return Err(AddressError::TooLong {
-            part: "local part",
-            limit: MAX_LOCAL,
-        });
+        return Err(AddressError::TooLong { part: "local part", limit: MAX_LOCAL });
     }
     if let Some(inner) = local.strip_prefix('"') {
         return check_quoted(inner);
     }
     if let Some(found) = local.chars().find(|c| !is_atext(*c) && *c != '.') {
-        return Err(AddressError::Character {
-            part: "local part",
-            found,
-        });
+        return Err(AddressError::Character { part: "local part", found });
     }
     if local.split('.').any(str::is_empty) {
-        return Err(AddressError::Character {
-            part: "local part",
-            found: '.',
-        });
+        return Err(AddressError::Character { part: "local part", found: '.' });
     }
     Ok(())
 }
 
 /// The rest of a quoted string after its opening quote (RFC 5321 §4.1.2: `qtextSMTP` and `quoted-pairSMTP`).
 fn check_quoted(rest: &str) -> Result<(), AddressError> {
-    let unclosed = AddressError::Character {
-        part: "local part",
-        found: '"',
-    };
+    let unclosed = AddressError::Character { part: "local part", found: '"' };
     let inner = rest.strip_suffix('"').ok_or(unclosed.clone())?;
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
@@ -148,42 +130,24 @@ fn ascii_domain(domain: &str) -> Result<String, AddressError> {
     if domain.starts_with('[') {
         return Err(AddressError::Literal);
     }
-    if let Some(found) = domain
-        .chars()
-        .find(|c| c.is_whitespace() || "()<>,;:\\\"[]_@/%".contains(*c))
-    {
-        return Err(AddressError::Character {
-            part: "domain",
-            found,
-        });
+    if let Some(found) = domain.chars().find(|c| c.is_whitespace() || "()<>,;:\\\"[]_@/%".contains(*c)) {
+        return Err(AddressError::Character { part: "domain", found });
     }
     let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| AddressError::Domain)?;
     if ascii.len() > MAX_DOMAIN {
-        return Err(AddressError::TooLong {
-            part: "domain",
-            limit: MAX_DOMAIN,
-        });
+        return Err(AddressError::TooLong { part: "domain", limit: MAX_DOMAIN });
     }
     let labels: Vec<&str> = ascii.split('.').collect();
     if labels.len() < 2 || labels.iter().any(|label| label.is_empty()) {
         return Err(AddressError::Domain);
     }
     if labels.iter().any(|label| label.len() > MAX_LABEL) {
-        return Err(AddressError::TooLong {
-            part: "label",
-            limit: MAX_LABEL,
-        });
+        return Err(AddressError::TooLong { part: "label", limit: MAX_LABEL });
     }
     // A last label of digits only would be an IPv4 address in disguise.
-    let last_is_number = labels
-        .last()
-        .is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    let last_is_number = labels.last().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
     let bad_label = |label: &&str| {
-        label.starts_with('-')
-            || label.ends_with('-')
-            || !label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        label.starts_with('-') || label.ends_with('-') || !label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     if last_is_number || labels.iter().any(bad_label) {
         return Err(AddressError::Domain);
@@ -237,32 +201,17 @@ mod tests {
 
     #[test]
     fn ordinary_addresses_are_kept_and_the_domain_is_lower_cased() {
-        assert_eq!(
-            parse("Maria.Lopez+lessons@Example.COM").unwrap(),
-            "Maria.Lopez+lessons@example.com"
-        );
-        assert_eq!(
-            parse("o'brien@example.co.uk").unwrap(),
-            "o'brien@example.co.uk"
-        );
-        assert_eq!(
-            parse(r#""two words"@example.com"#).unwrap(),
-            r#""two words"@example.com"#
-        );
-        assert_eq!(
-            parse(r#""a\"b@c"@example.com"#).unwrap(),
-            r#""a\"b@c"@example.com"#
-        );
+        assert_eq!(parse("Maria.Lopez+lessons@Example.COM").unwrap(), "Maria.Lopez+lessons@example.com");
+        assert_eq!(parse("o'brien@example.co.uk").unwrap(), "o'brien@example.co.uk");
+        assert_eq!(parse(r#""two words"@example.com"#).unwrap(), r#""two words"@example.com"#);
+        assert_eq!(parse(r#""a\"b@c"@example.com"#).unwrap(), r#""a\"b@c"@example.com"#);
     }
 
     #[test]
     fn an_international_domain_becomes_punycode() {
         let address = EmailAddress::parse("info@Bücher.example").unwrap();
         assert_eq!(address.as_str(), "info@xn--bcher-kva.example");
-        assert_eq!(
-            (address.local(), address.domain()),
-            ("info", "xn--bcher-kva.example")
-        );
+        assert_eq!((address.local(), address.domain()), ("info", "xn--bcher-kva.example"));
     }
 
     #[test]
@@ -281,10 +230,7 @@ mod tests {
             "\"a\r\nb\"@c.example",
             "a@b.exa\u{85}mple",
         ] {
-            assert!(
-                matches!(parse(text), Err(AddressError::Control(_))),
-                "{text:?}"
-            );
+            assert!(matches!(parse(text), Err(AddressError::Control(_))), "{text:?}");
         }
         for text in [
             "<a@b.example>",
@@ -294,10 +240,7 @@ mod tests {
             "a@b c.example",
             "Anna <a@b.example>",
         ] {
-            assert!(
-                matches!(parse(text), Err(AddressError::Character { .. })),
-                "{text:?}"
-            );
+            assert!(matches!(parse(text), Err(AddressError::Character { .. })), "{text:?}");
         }
     }
 
@@ -332,18 +275,12 @@ mod tests {
         let local = "a".repeat(65);
         assert_eq!(
             parse(&format!("{local}@example.com")),
-            Err(AddressError::TooLong {
-                part: "local part",
-                limit: 64
-            })
+            Err(AddressError::TooLong { part: "local part", limit: 64 })
         );
         let domain = format!("{}.example", vec!["b".repeat(60); 3].join("."));
         assert!(parse(&format!("{}@{domain}", "a".repeat(63))).is_ok());
         let long = format!("{0}.{0}.{domain}", "c".repeat(60));
-        assert!(matches!(
-            parse(&format!("a@{long}")),
-            Err(AddressError::TooLong { .. } | AddressError::Domain)
-        ));
+        assert!(matches!(parse(&format!("a@{long}")), Err(AddressError::TooLong { .. } | AddressError::Domain)));
         assert!(parse(&format!("a@{}.example", "b".repeat(64))).is_err());
     }
 

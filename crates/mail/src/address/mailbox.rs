@@ -31,16 +31,10 @@ impl Mailbox {
                 return Err(AddressError::Control(u32::from(c)));
             }
             if name.len() > MAX_NAME {
-                return Err(AddressError::TooLong {
-                    part: "name",
-                    limit: MAX_NAME,
-                });
+                return Err(AddressError::TooLong { part: "name", limit: MAX_NAME });
             }
         }
-        Ok(Self {
-            name: name.map(str::to_owned),
-            address,
-        })
+        Ok(Self { name: name.map(str::to_owned), address })
     }
 
     /// The name, trimmed; never empty.
@@ -63,10 +57,7 @@ fn is_bidi_control(c: char) -> bool {
 
 impl From<EmailAddress> for Mailbox {
     fn from(address: EmailAddress) -> Self {
-        Self {
-            name: None,
-            address,
-        }
+        Self { name: None, address }
     }
 }
 
@@ -86,38 +77,16 @@ mod tests {
 
     #[test]
     fn names_in_any_script_are_kept() {
-        for name in [
-            "Zoë Fernández",
-            "Łukasz",
-            "李雷",
-            "O'Brien, Pat (she/her)",
-            "\"quoted\"",
-        ] {
-            assert_eq!(
-                Mailbox::new(Some(name), address()).unwrap().name(),
-                Some(name)
-            );
+        for name in ["Zoë Fernández", "Łukasz", "李雷", "O'Brien, Pat (she/her)", "\"quoted\""] {
+            assert_eq!(Mailbox::new(Some(name), address()).unwrap().name(), Some(name));
         }
         assert_eq!(Mailbox::new(Some("  "), address()).unwrap().name(), None);
     }
 
     #[test]
     fn names_that_could_start_a_header_or_turn_the_text_around_are_refused() {
-        for name in [
-            "Zoë\r\nBcc: a@b.example",
-            "a\nb",
-            "a\rb",
-            "a\0b",
-            "a\u{202E}b",
-            "a\u{2028}b",
-        ] {
-            assert!(
-                matches!(
-                    Mailbox::new(Some(name), address()),
-                    Err(AddressError::Control(_))
-                ),
-                "{name:?}"
-            );
+        for name in ["Zoë\r\nBcc: a@b.example", "a\nb", "a\rb", "a\0b", "a\u{202E}b", "a\u{2028}b"] {
+            assert!(matches!(Mailbox::new(Some(name), address()), Err(AddressError::Control(_))), "{name:?}");
         }
     }
 }

@@ -15,11 +15,7 @@ use super::session::{Flow, Scripted, Session};
 const MAX_RESPONSE: usize = 12_288;
 
 impl Session {
-    pub(super) async fn auth(
-        &mut self,
-        mechanism: &str,
-        initial: Option<&str>,
-    ) -> io::Result<Flow> {
+    pub(super) async fn auth(&mut self, mechanism: &str, initial: Option<&str>) -> io::Result<Flow> {
         if self.shared.options.credentials.is_none() {
             return Ok(self.refuse(502, "5.5.1 not offered"));
         }
@@ -67,22 +63,14 @@ impl Session {
         self.reply(334, &STANDARD.encode(text));
         let mut line = Vec::new();
         let end = self.lines().read(&mut line, MAX_RESPONSE).await?;
-        Ok((end == LineEnd::Crlf)
-            .then(|| STANDARD.decode(&line).ok())
-            .flatten())
+        Ok((end == LineEnd::Crlf).then(|| STANDARD.decode(&line).ok()).flatten())
     }
 
     fn is_right(&self, name: &[u8], password: &[u8]) -> bool {
-        self.shared
-            .options
-            .credentials
-            .as_ref()
-            .is_some_and(|(wanted_name, wanted_password)| {
-                let name = verify_slices_are_equal(name, wanted_name.as_bytes()).is_ok();
-                let password =
-                    verify_slices_are_equal(password, wanted_password.expose_secret().as_bytes())
-                        .is_ok();
-                name && password
-            })
+        self.shared.options.credentials.as_ref().is_some_and(|(wanted_name, wanted_password)| {
+            let name = verify_slices_are_equal(name, wanted_name.as_bytes()).is_ok();
+            let password = verify_slices_are_equal(password, wanted_password.expose_secret().as_bytes()).is_ok();
+            name && password
+        })
     }
 }

@@ -10,22 +10,11 @@ const SYNTAX: Refusal = (501, "5.5.4 the argument is not understood");
 /// A command with its arguments parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    Ehlo {
-        name: String,
-        extended: bool,
-    },
-    Mail {
-        from: Option<EmailAddress>,
-        size: Option<u64>,
-    },
-    Rcpt {
-        to: EmailAddress,
-    },
+    Ehlo { name: String, extended: bool },
+    Mail { from: Option<EmailAddress>, size: Option<u64> },
+    Rcpt { to: EmailAddress },
     Data,
-    Auth {
-        mechanism: String,
-        initial: Option<String>,
-    },
+    Auth { mechanism: String, initial: Option<String> },
     StartTls,
     Rset,
     Noop,
@@ -36,20 +25,13 @@ pub(super) enum Command {
 
 impl Command {
     pub(super) fn parse(line: &[u8]) -> Result<Self, Refusal> {
-        let text =
-            std::str::from_utf8(line).map_err(|_| (500, "5.5.2 the command is not ASCII"))?;
+        let text = std::str::from_utf8(line).map_err(|_| (500, "5.5.2 the command is not ASCII"))?;
         let text = text.trim_end_matches(' ');
         let (verb, argument) = text.split_once(' ').unwrap_or((text, ""));
         let argument = argument.trim_start_matches(' ');
         match verb.to_ascii_uppercase().as_str() {
-            "EHLO" => Ok(Command::Ehlo {
-                name: host(argument)?,
-                extended: true,
-            }),
-            "HELO" => Ok(Command::Ehlo {
-                name: host(argument)?,
-                extended: false,
-            }),
+            "EHLO" => Ok(Command::Ehlo { name: host(argument)?, extended: true }),
+            "HELO" => Ok(Command::Ehlo { name: host(argument)?, extended: false }),
             "MAIL" => mail(argument),
             "RCPT" => rcpt(argument),
             "DATA" => no_argument(argument, Command::Data),
@@ -67,11 +49,7 @@ impl Command {
 }
 
 fn no_argument(argument: &str, command: Command) -> Result<Command, Refusal> {
-    if argument.is_empty() {
-        Ok(command)
-    } else {
-        Err(SYNTAX)
-    }
+    if argument.is_empty() { Ok(command) } else { Err(SYNTAX) }
 }
 
 fn host(argument: &str) -> Result<String, Refusal> {
@@ -84,14 +62,9 @@ fn host(argument: &str) -> Result<String, Refusal> {
 
 /// `FROM:<path> [parameters]` and `TO:<path>`; the keyword in any case, no blank after the colon (lenient: one).
 fn path<'a>(argument: &'a str, keyword: &str) -> Result<(&'a str, &'a str), Refusal> {
-    let start = argument
-        .get(..keyword.len())
-        .filter(|start| start.eq_ignore_ascii_case(keyword))
-        .ok_or(SYNTAX)?;
+    let start = argument.get(..keyword.len()).filter(|start| start.eq_ignore_ascii_case(keyword)).ok_or(SYNTAX)?;
     let rest = argument[start.len()..].trim_start_matches(' ');
-    let rest = rest
-        .strip_prefix('<')
-        .ok_or((501, "5.5.4 the address has to be in angle brackets"))?;
+    let rest = rest.strip_prefix('<').ok_or((501, "5.5.4 the address has to be in angle brackets"))?;
     let end = closing_bracket(rest).ok_or((501, "5.5.4 the address is not closed"))?;
     let parameters = &rest[end + 1..];
     if !parameters.is_empty() && !parameters.starts_with(' ') {
@@ -124,18 +97,11 @@ fn address(path: &str) -> Result<EmailAddress, Refusal> {
 
 fn mail(argument: &str) -> Result<Command, Refusal> {
     let (path, parameters) = path(argument, "FROM:")?;
-    let from = if path.is_empty() {
-        None
-    } else {
-        Some(address(path)?)
-    };
+    let from = if path.is_empty() { None } else { Some(address(path)?) };
     let mut size = None;
     for parameter in parameters.split_ascii_whitespace() {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        match (
-            key.to_ascii_uppercase().as_str(),
-            value.to_ascii_uppercase().as_str(),
-        ) {
+        match (key.to_ascii_uppercase().as_str(), value.to_ascii_uppercase().as_str()) {
             ("SIZE", octets) => size = Some(octets.parse().map_err(|_| SYNTAX)?),
             ("BODY", "7BIT" | "8BITMIME") | ("AUTH", _) => {}
             _ => return Err((555, "5.5.4 the parameter is not supported")),

@@ -99,18 +99,11 @@ impl Session {
             ehlo: self.ehlo.as_deref().unwrap_or_default(),
             mail_from,
         };
-        let judged =
-            tokio::time::timeout(JUDGE_TIMEOUT, self.shared.verifier.verify(&received)).await;
+        let judged = tokio::time::timeout(JUDGE_TIMEOUT, self.shared.verifier.verify(&received)).await;
         let verdicts = judged.unwrap_or(Verdicts::UNJUDGED);
         let mail_from = mail_from.map(str::to_owned);
         let rcpt_to = envelope.to.iter().map(ToString::to_string).collect();
-        let mail = CaughtMail::new(
-            message,
-            mail_from,
-            rcpt_to,
-            self.shared.clock.now(),
-            verdicts,
-        );
+        let mail = CaughtMail::new(message, mail_from, rcpt_to, self.shared.clock.now(), verdicts);
         let id = self.shared.inbox.put(mail);
         if silently {
             return Ok(Flow::Break(()));

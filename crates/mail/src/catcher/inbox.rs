@@ -30,22 +30,12 @@ struct Ring {
 
 impl Inbox {
     pub(super) fn new(max_mails: usize, max_bytes: usize) -> Self {
-        let shared = Shared {
-            ring: Mutex::default(),
-            received: watch::Sender::new(0),
-            max_mails,
-            max_bytes,
-        };
-        Self {
-            shared: Arc::new(shared),
-        }
+        let shared = Shared { ring: Mutex::default(), received: watch::Sender::new(0), max_mails, max_bytes };
+        Self { shared: Arc::new(shared) }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.shared
-            .ring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives the mail its id, keeps it, lets the oldest go, rings the bell.

@@ -37,11 +37,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(stream: BoxedStream, idle: Duration) -> Self {
-        Self {
-            stream: BufReader::with_capacity(BUFFER, stream),
-            replies: Vec::new(),
-            idle,
-        }
+        Self { stream: BufReader::with_capacity(BUFFER, stream), replies: Vec::new(), idle }
     }
 
     /// Reads one line into `line`, without its end. `limit` counts the CRLF.
@@ -81,16 +77,14 @@ impl Lines {
 
     /// Queues a reply of one line.
     pub(super) fn reply(&mut self, code: u16, text: &str) {
-        self.replies
-            .extend_from_slice(format!("{code} {text}\r\n").as_bytes());
+        self.replies.extend_from_slice(format!("{code} {text}\r\n").as_bytes());
     }
 
     /// Queues a reply of several lines.
     pub(super) fn reply_lines(&mut self, code: u16, lines: &[String]) {
         for (index, line) in lines.iter().enumerate() {
             let separator = if index + 1 == lines.len() { ' ' } else { '-' };
-            self.replies
-                .extend_from_slice(format!("{code}{separator}{line}\r\n").as_bytes());
+            self.replies.extend_from_slice(format!("{code}{separator}{line}\r\n").as_bytes());
         }
     }
 

@@ -54,16 +54,10 @@ impl CaughtMail {
             .and_then(Address::first)
             .and_then(|from| from.address())
             .map(str::to_owned);
-        let subject = parsed
-            .as_ref()
-            .and_then(|message| message.subject())
-            .unwrap_or_default()
-            .to_owned();
+        let subject = parsed.as_ref().and_then(|message| message.subject()).unwrap_or_default().to_owned();
         Self {
             id: String::new(),
-            from: header_from
-                .or_else(|| mail_from.clone())
-                .unwrap_or_default(),
+            from: header_from.or_else(|| mail_from.clone()).unwrap_or_default(),
             to: rcpt_to.join(", "),
             subject,
             received_at,
@@ -88,24 +82,14 @@ impl CaughtMail {
     #[must_use]
     pub fn text(&self) -> Option<String> {
         let message = MessageParser::default().parse(&self.raw)?;
-        let part = message
-            .text_part(0)
-            .filter(|part| part.is_text() && !part.is_text_html())?;
+        let part = message.text_part(0).filter(|part| part.is_text() && !part.is_text_html())?;
         part.text_contents().map(str::to_owned)
     }
 }
 
 impl fmt::Debug for CaughtMail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            id,
-            subject,
-            spf,
-            dkim,
-            dmarc,
-            raw,
-            ..
-        } = self;
+        let Self { id, subject, spf, dkim, dmarc, raw, .. } = self;
         write!(
             f,
             "CaughtMail {{ id: {id}, subject: {subject:?}, spf: {spf}, dkim: {dkim}, dmarc: {dmarc}, octets: {} }}",

@@ -106,11 +106,7 @@ impl Catcher {
     ///
     /// # Errors
     /// The address could not be bound.
-    pub async fn start(
-        bind: SocketAddr,
-        verifier: Verifier,
-        clock: Arc<dyn Clock>,
-    ) -> io::Result<Self> {
+    pub async fn start(bind: SocketAddr, verifier: Verifier, clock: Arc<dyn Clock>) -> io::Result<Self> {
         Self::start_with(bind, verifier, clock, CatcherOptions::default()).await
     }
 
@@ -138,11 +134,7 @@ impl Catcher {
         let tasks = TaskTracker::new();
         tasks.spawn(accept(listener, Arc::clone(&shared), tasks.clone()));
         tasks.close();
-        Ok(Self {
-            addr,
-            shared,
-            tasks,
-        })
+        Ok(Self { addr, shared, tasks })
     }
 
     /// Where it listens.
@@ -165,11 +157,7 @@ impl Catcher {
 
     /// Misbehaves as `script` says, from the next step of every session on; `None` behaves again.
     pub fn set_script(&self, script: Option<Script>) {
-        *self
-            .shared
-            .script
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = script;
+        *self.shared.script.write().unwrap_or_else(PoisonError::into_inner) = script;
     }
 
     /// Stops listening, closes every connection and waits until they are gone.
@@ -196,9 +184,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: TaskTracker) 
                 let shared = Arc::clone(&shared);
                 tasks.spawn(async move {
                     let shutdown = shared.shutdown.clone();
-                    let served = shutdown
-                        .run_until_cancelled_owned(serve(stream, peer, shared))
-                        .await;
+                    let served = shutdown.run_until_cancelled_owned(serve(stream, peer, shared)).await;
                     if let Some(Err(error)) = served {
                         tracing::debug!(%error, "a session with the mail catcher broke off");
                     }
@@ -223,7 +209,5 @@ async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) -> io::
         }
         None => Box::new(stream),
     };
-    session::Session::new(stream, peer, implicit.is_some(), Arc::clone(&shared))
-        .run(place.is_ok())
-        .await
+    session::Session::new(stream, peer, implicit.is_some(), Arc::clone(&shared)).run(place.is_ok()).await
 }

@@ -43,23 +43,9 @@ pub(super) struct Envelope {
 }
 
 impl Session {
-    pub(super) fn new(
-        stream: BoxedStream,
-        peer: SocketAddr,
-        encrypted: bool,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(super) fn new(stream: BoxedStream, peer: SocketAddr, encrypted: bool, shared: Arc<Shared>) -> Self {
         let lines = Some(Lines::new(stream, shared.options.idle_timeout));
-        Self {
-            lines,
-            shared,
-            peer,
-            encrypted,
-            authenticated: false,
-            ehlo: None,
-            envelope: None,
-            errors: 0,
-        }
+        Self { lines, shared, peer, encrypted, authenticated: false, ehlo: None, envelope: None, errors: 0 }
     }
 
     /// Serves until either side ends it. `has_place` is whether the catcher can take another connection.
@@ -179,10 +165,7 @@ impl Session {
         if let Scripted::Done(flow) = self.scripted(&Step::Mail { from: path }).await? {
             return Ok(flow);
         }
-        self.envelope = Some(Envelope {
-            from,
-            to: Vec::new(),
-        });
+        self.envelope = Some(Envelope { from, to: Vec::new() });
         Ok(self.accept(250, "2.1.0 sender noted"))
     }
 
@@ -212,13 +195,8 @@ impl Session {
         self.reply(220, "2.0.0 go ahead");
         self.lines().flush().await?;
         let idle = self.shared.options.idle_timeout;
-        let plain = self
-            .lines
-            .take()
-            .expect("a session has its connection between two commands")
-            .into_stream();
-        let encrypted =
-            tokio::time::timeout(idle, TlsAcceptor::from(tls.config).accept(plain)).await??;
+        let plain = self.lines.take().expect("a session has its connection between two commands").into_stream();
+        let encrypted = tokio::time::timeout(idle, TlsAcceptor::from(tls.config).accept(plain)).await??;
         self.lines = Some(Lines::new(Box::new(encrypted), idle));
         self.encrypted = true;
         self.ehlo = None;
@@ -231,9 +209,7 @@ impl Session {
     }
 
     pub(super) fn lines(&mut self) -> &mut Lines {
-        self.lines
-            .as_mut()
-            .expect("a session has its connection between two commands")
+        self.lines.as_mut().expect("a session has its connection between two commands")
     }
 
     pub(super) fn reply(&mut self, code: u16, text: &str) {
@@ -257,21 +233,14 @@ impl Session {
 
     /// Asks the script, and does what it says.
     pub(super) async fn scripted(&mut self, step: &Step<'_>) -> io::Result<Scripted> {
-        let script = self
-            .shared
-            .script
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let script = self.shared.script.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(script) = script else {
             return Ok(Scripted::Proceed);
         };
         let next = Flow::Continue(());
         Ok(match script(step) {
             Reaction::Proceed => Scripted::Proceed,
-            Reaction::AcceptThenClose if matches!(step, Step::Dot { .. }) => {
-                Scripted::ProceedThenClose
-            }
+            Reaction::AcceptThenClose if matches!(step, Step::Dot { .. }) => Scripted::ProceedThenClose,
             Reaction::Delay(time) => {
                 self.lines().flush().await?;
                 tokio::time::sleep(time).await;

@@ -39,21 +39,16 @@ impl DkimKey {
     /// # Errors
     /// [`DkimError::Key`].
     pub fn from_pem(pem: &str) -> Result<Self, DkimError> {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
-            .map_err(|error| DkimError::Key(error.to_string()))?;
+        let der =
+            PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| DkimError::Key(error.to_string()))?;
         Self::from_der(der.secret_pkcs8_der())
     }
 
     fn from_der(pkcs8: &[u8]) -> Result<Self, DkimError> {
         let pair = KeyPair::from_pkcs8(pkcs8).map_err(|error| DkimError::Key(error.to_string()))?;
-        let public: PublicKeyX509Der<'_> = pair
-            .public_key()
-            .as_der()
-            .map_err(|_| DkimError::Key("no public half".to_owned()))?;
-        Ok(Self {
-            pkcs8: SecretSlice::from(pkcs8.to_vec()),
-            public: public.as_ref().to_vec(),
-        })
+        let public: PublicKeyX509Der<'_> =
+            pair.public_key().as_der().map_err(|_| DkimError::Key("no public half".to_owned()))?;
+        Ok(Self { pkcs8: SecretSlice::from(pkcs8.to_vec()), public: public.as_ref().to_vec() })
     }
 
     /// PKCS#8 PEM (RFC 7468 §10), to be kept in a file that only its owner can read.

@@ -45,29 +45,21 @@ impl DkimSigner {
     pub fn new(key: &DkimKey, domain: &str, selector: &str) -> Result<Self, DkimError> {
         for name in [domain, selector] {
             let fits = |label: &str| {
-                !label.is_empty()
-                    && label
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+                !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
             };
             if !name.split('.').all(fits) {
                 return Err(DkimError::Name(name.to_owned()));
             }
         }
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.pkcs8().to_vec()));
-        let key = RsaKey::<Sha256>::from_key_der(der)
-            .map_err(|error| DkimError::Key(error.to_string()))?;
+        let key = RsaKey::<Sha256>::from_key_der(der).map_err(|error| DkimError::Key(error.to_string()))?;
         let template = Signature {
             v: 1,
             a: key.algorithm(),
             d: domain.to_owned(),
             s: selector.to_owned(),
             // Each name twice: the first pairs with the header that is there, the second is the oversigning.
-            h: SIGNED_HEADERS
-                .iter()
-                .chain(&SIGNED_HEADERS)
-                .map(|name| (*name).to_owned())
-                .collect(),
+            h: SIGNED_HEADERS.iter().chain(&SIGNED_HEADERS).map(|name| (*name).to_owned()).collect(),
             ch: Canonicalization::Relaxed,
             cb: Canonicalization::Relaxed,
             ..Signature::default()
@@ -87,8 +79,7 @@ impl DkimSigner {
     /// # Errors
     /// [`DkimError::NoHeaders`], [`DkimError::Sign`].
     pub fn sign(&self, message: &[u8], at: Timestamp) -> Result<Vec<u8>, DkimError> {
-        let (_, headers, signed_names, body) =
-            self.template.canonicalize(HeaderLines { rest: message });
+        let (_, headers, signed_names, body) = self.template.canonicalize(HeaderLines { rest: message });
         if message.is_empty() || message.starts_with(b"\r\n") {
             return Err(DkimError::NoHeaders);
         }
@@ -98,10 +89,7 @@ impl DkimSigner {
         signature.h = signed_names;
         signature.b = self
             .key
-            .sign(ToSign {
-                headers,
-                signature: &signature,
-            })
+            .sign(ToSign { headers, signature: &signature })
             .map_err(|error| DkimError::Sign(error.to_string()))?;
 
         let mut signed = Vec::with_capacity(message.len() + 1024);
@@ -136,10 +124,7 @@ impl<'x> HeaderStream<'x> for HeaderLines<'x> {
         }
         let mut end = 0;
         loop {
-            end += self.rest[end..]
-                .iter()
-                .position(|b| *b == b'\n')
-                .map_or(self.rest.len() - end, |at| at + 1);
+            end += self.rest[end..].iter().position(|b| *b == b'\n').map_or(self.rest.len() - end, |at| at + 1);
             if !matches!(self.rest.get(end), Some(b' ' | b'\t')) {
                 break;
             }
@@ -161,17 +146,9 @@ mod tests {
 
     #[test]
     fn header_fields_keep_their_continuation_lines() {
-        let mut lines = HeaderLines {
-            rest: b"From: a@b.example\r\nSubject: one\r\n two\r\n\r\nbody\r\n",
-        };
-        assert_eq!(
-            lines.next_header(),
-            Some((&b"From"[..], &b" a@b.example\r\n"[..]))
-        );
-        assert_eq!(
-            lines.next_header(),
-            Some((&b"Subject"[..], &b" one\r\n two\r\n"[..]))
-        );
+        let mut lines = HeaderLines { rest: b"From: a@b.example\r\nSubject: one\r\n two\r\n\r\nbody\r\n" };
+        assert_eq!(lines.next_header(), Some((&b"From"[..], &b" a@b.example\r\n"[..])));
+        assert_eq!(lines.next_header(), Some((&b"Subject"[..], &b" one\r\n two\r\n"[..])));
         assert_eq!(lines.next_header(), None);
         assert_eq!(lines.body(), b"body\r\n");
     }

@@ -19,30 +19,16 @@ fn sender() -> SenderProfile {
 fn content() -> Rendered {
     Rendered {
         subject: "Confirmed: Conversational German with Jürgen Müller".to_owned(),
-        text: format!(
-            "Hi Zoë,\n.\n.starts with a dot\nFrom here on\n{}\n",
-            "long ".repeat(400)
-        ),
+        text: format!("Hi Zoë,\n.\n.starts with a dot\nFrom here on\n{}\n", "long ".repeat(400)),
         html: format!("<p>Zoë</p>{}", "x".repeat(3000)),
     }
 }
 
-fn build_to(
-    name: Option<&str>,
-    address: &str,
-    content: &Rendered,
-) -> Result<Vec<u8>, MessageError> {
+fn build_to(name: Option<&str>, address: &str, content: &Rendered) -> Result<Vec<u8>, MessageError> {
     let to = Mailbox::new(name, EmailAddress::parse(address).unwrap()).unwrap();
     let message_id = MessageId::for_delivery("dlv_0195", "postrider.test").unwrap();
     let date = "2026-11-23T08:00:00.123Z".parse().unwrap();
-    let draft = Draft {
-        sender: &sender(),
-        to: &to,
-        content,
-        message_id: &message_id,
-        date,
-        boundary_seed: "dlv_0195",
-    };
+    let draft = Draft { sender: &sender(), to: &to, content, message_id: &message_id, date, boundary_seed: "dlv_0195" };
     draft.build()
 }
 
@@ -57,19 +43,10 @@ fn the_headers_are_complete_and_read_back_as_given() {
     insta::assert_snapshot!(head.split("\r\n\r\n").next().unwrap().replace("\r\n", "\n"));
     let message = MessageParser::default().parse(&bytes).unwrap();
     let from = message.from().unwrap().first().unwrap();
-    assert_eq!(
-        (from.name(), from.address()),
-        (Some("Café Bookings"), Some("bookings@postrider.test"))
-    );
+    assert_eq!((from.name(), from.address()), (Some("Café Bookings"), Some("bookings@postrider.test")));
     let to = message.to().unwrap().first().unwrap();
-    assert_eq!(
-        (to.name(), to.address()),
-        (Some("Zoë Fernández, MA"), Some("zoe@example.com"))
-    );
-    assert_eq!(
-        message.subject(),
-        Some("Confirmed: Conversational German with Jürgen Müller")
-    );
+    assert_eq!((to.name(), to.address()), (Some("Zoë Fernández, MA"), Some("zoe@example.com")));
+    assert_eq!(message.subject(), Some("Confirmed: Conversational German with Jürgen Müller"));
     assert_eq!(message.message_id(), Some("dlv_0195@postrider.test"));
     assert_eq!(message.date().unwrap().to_rfc3339(), "2026-11-23T08:00:00Z");
 }
@@ -79,18 +56,9 @@ fn both_parts_read_back_as_given() {
     let bytes = built();
     let message = MessageParser::default().parse(&bytes).unwrap();
     let unix = |text: String| text.replace("\r\n", "\n").trim_end().to_owned();
-    assert_eq!(
-        unix(message.body_text(0).unwrap().into_owned()),
-        content().text.trim_end()
-    );
-    assert_eq!(
-        unix(message.body_html(0).unwrap().into_owned()),
-        content().html
-    );
-    assert_eq!(
-        (message.text_body_count(), message.html_body_count()),
-        (1, 1)
-    );
+    assert_eq!(unix(message.body_text(0).unwrap().into_owned()), content().text.trim_end());
+    assert_eq!(unix(message.body_html(0).unwrap().into_owned()), content().html);
+    assert_eq!((message.text_body_count(), message.html_body_count()), (1, 1));
 }
 
 #[test]
@@ -110,14 +78,8 @@ fn lines_end_with_crlf_and_are_short_and_ascii() {
 
 #[test]
 fn a_name_or_subject_cannot_bring_a_header_of_its_own() {
-    let subject = Rendered {
-        subject: "a\r\nBcc: x@example.com".to_owned(),
-        ..content()
-    };
-    assert_eq!(
-        build_to(None, "zoe@example.com", &subject),
-        Err(MessageError::Subject)
-    );
+    let subject = Rendered { subject: "a\r\nBcc: x@example.com".to_owned(), ..content() };
+    assert_eq!(build_to(None, "zoe@example.com", &subject), Err(MessageError::Subject));
     let mut bad_sender = sender();
     bad_sender.display_name = Some("a\nb".to_owned());
     let to = Mailbox::from(EmailAddress::parse("zoe@example.com").unwrap());
@@ -136,48 +98,21 @@ fn a_name_or_subject_cannot_bring_a_header_of_its_own() {
 
 #[test]
 fn awkward_names_and_addresses_survive() {
-    for name in [
-        "\"Quote\" <x@y.example>",
-        "Back\\slash",
-        "a@b.example",
-        "(comment)",
-        "李雷",
-        &"é".repeat(120),
-    ] {
+    for name in ["\"Quote\" <x@y.example>", "Back\\slash", "a@b.example", "(comment)", "李雷", &"é".repeat(120)] {
         let bytes = build_to(Some(name), "zoe@example.com", &content()).unwrap();
         let message = MessageParser::default().parse(&bytes).unwrap();
         let to = message.to().unwrap().first().unwrap();
-        assert_eq!(
-            (to.name(), to.address()),
-            (Some(name), Some("zoe@example.com")),
-            "{name}"
-        );
+        assert_eq!((to.name(), to.address()), (Some(name), Some("zoe@example.com")), "{name}");
     }
-    for address in [
-        "o'brien+x@example.com",
-        "info@Bücher.example",
-        "a/b=c@example.com",
-    ] {
+    for address in ["o'brien+x@example.com", "info@Bücher.example", "a/b=c@example.com"] {
         assert!(build_to(None, address, &content()).is_ok(), "{address}");
     }
 }
 
 #[test]
 fn a_message_id_is_one_plain_token() {
-    assert_eq!(
-        MessageId::for_delivery("dlv_1", "a.example")
-            .unwrap()
-            .as_str(),
-        "<dlv_1@a.example>"
-    );
-    for bad in [
-        "dlv_1@a.example",
-        "<a b@c.example>",
-        "<a@b>c>",
-        "<@b.example>",
-        "<a\r\n@b.example>",
-        "<a@b@c>",
-    ] {
+    assert_eq!(MessageId::for_delivery("dlv_1", "a.example").unwrap().as_str(), "<dlv_1@a.example>");
+    for bad in ["dlv_1@a.example", "<a b@c.example>", "<a@b>c>", "<@b.example>", "<a\r\n@b.example>", "<a@b@c>"] {
         assert_eq!(MessageId::parse(bad), Err(MessageError::MessageId), "{bad}");
     }
 }

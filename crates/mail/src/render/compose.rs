@@ -14,37 +14,19 @@ pub(super) fn compose(source: &Source, template: &str, entry: &str) -> Result<St
     include(source, template, entry, 0)
 }
 
-fn include(
-    source: &Source,
-    template: &str,
-    file: &str,
-    depth: usize,
-) -> Result<String, RenderError> {
-    let wrong = |reason: String| RenderError::Template {
-        template: template.to_owned(),
-        file: file.to_owned(),
-        reason,
-    };
+fn include(source: &Source, template: &str, file: &str, depth: usize) -> Result<String, RenderError> {
+    let wrong = |reason: String| RenderError::Template { template: template.to_owned(), file: file.to_owned(), reason };
     if depth > MAX_DEPTH {
         return Err(wrong("the includes go in a circle".to_owned()));
     }
-    let mut rest = source
-        .file(template, file)
-        .ok_or_else(|| wrong("is missing".to_owned()))?;
+    let mut rest = source.file(template, file).ok_or_else(|| wrong("is missing".to_owned()))?;
     let mut out = String::with_capacity(rest.len());
     while let Some(start) = rest.find("{{>") {
         let (before, tag) = rest.split_at(start);
-        let end = tag
-            .find("}}")
-            .ok_or_else(|| wrong("an include is not closed".to_owned()))?;
+        let end = tag.find("}}").ok_or_else(|| wrong("an include is not closed".to_owned()))?;
         let name = tag[3..end].trim();
-        if !name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-        {
-            return Err(wrong(format!(
-                "an include names one file and nothing else, not {name:?}"
-            )));
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+            return Err(wrong(format!("an include names one file and nothing else, not {name:?}")));
         }
         out.push_str(before);
         out.push_str(include(source, template, name, depth + 1)?.trim_end_matches('\n'));
@@ -61,9 +43,7 @@ pub(super) fn refuse_raw_output(html: &str) -> Result<(), String> {
         let tag = &rest[start + 2..];
         let first = tag.trim_start_matches(['~', ' ']).chars().next();
         if matches!(first, Some('{' | '&')) {
-            return Err(
-                "{{{ }}} and {{& }} are not allowed in HTML: they do not escape".to_owned(),
-            );
+            return Err("{{{ }}} and {{& }} are not allowed in HTML: they do not escape".to_owned());
         }
         rest = tag;
     }

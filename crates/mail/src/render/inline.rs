@@ -24,9 +24,7 @@ pub(super) fn inline(html: &str) -> Result<String, String> {
         load_remote_stylesheets: false,
         ..InlineOptions::default()
     };
-    let inlined = CSSInliner::new(options)
-        .inline(&html)
-        .map_err(|error| error.to_string())?;
+    let inlined = CSSInliner::new(options).inline(&html).map_err(|error| error.to_string())?;
     // A parser adds the <tbody> that was left out, after an {{#if}} before the first row, and the two no longer nest.
     if inlined.matches("<tbody").count() != html.matches("<tbody").count() {
         return Err("every table has to spell out its <tbody>".to_owned());
@@ -50,18 +48,10 @@ fn put_aside(html: &str) -> Result<(String, Vec<&str>), String> {
     let mut rest = html;
     while let Some(c) = rest.chars().next() {
         if rest.starts_with("{{") {
-            let close = if rest.starts_with("{{!--") {
-                "--}}"
-            } else {
-                "}}"
-            };
+            let close = if rest.starts_with("{{!--") { "--}}" } else { "}}" };
             let end = rest.find(close).ok_or("a tag is not closed")? + close.len();
             let index = tags.len();
-            out.push_str(&if place == Place::Text {
-                comment(index)
-            } else {
-                word(index)
-            });
+            out.push_str(&if place == Place::Text { comment(index) } else { word(index) });
             tags.push(&rest[..end]);
             rest = &rest[end..];
             continue;
@@ -88,20 +78,14 @@ impl Place {
     fn after(self, rest: &str) -> Self {
         match self {
             Place::Text if rest.starts_with("<!--") => Place::Comment,
-            Place::Text if rest.starts_with('<') => {
-                Place::Tag(TEXT_ONLY.into_iter().find(|name| {
-                    rest[1..]
-                        .strip_prefix(name)
-                        .is_some_and(|after| after.starts_with(['>', ' ', '\n']))
-                }))
-            }
+            Place::Text if rest.starts_with('<') => Place::Tag(
+                TEXT_ONLY
+                    .into_iter()
+                    .find(|name| rest[1..].strip_prefix(name).is_some_and(|after| after.starts_with(['>', ' ', '\n']))),
+            ),
             Place::Tag(name) if rest.starts_with('>') => name.map_or(Place::Text, Place::Inside),
             Place::Comment if rest.starts_with("-->") => Place::Text,
-            Place::Inside(name)
-                if rest
-                    .strip_prefix("</")
-                    .is_some_and(|after| after.starts_with(name)) =>
-            {
+            Place::Inside(name) if rest.strip_prefix("</").is_some_and(|after| after.starts_with(name)) => {
                 Place::Tag(None)
             }
             same => same,
@@ -115,9 +99,7 @@ fn put_back(html: &str, tags: &[&str]) -> Result<String, String> {
         let (comment, word) = (comment(index), word(index));
         let found = html.matches(&comment).count() + html.matches(&word).count();
         if found != 1 {
-            return Err(format!(
-                "{tag} was lost or doubled when the CSS was inlined"
-            ));
+            return Err(format!("{tag} was lost or doubled when the CSS was inlined"));
         }
         html = html.replacen(&comment, tag, 1).replacen(&word, tag, 1);
     }
@@ -134,18 +116,9 @@ mod tests {
                     <td><a href=\"{{url}}\">{{label}}</a></td></tr>{{/if}}</tbody></table></body></html>";
         let inlined = inline(html).unwrap();
         assert!(inlined.contains("<title>{{subject}}</title>"), "{inlined}");
-        assert!(
-            inlined.contains("<a href=\"{{url}}\">{{label}}</a>"),
-            "{inlined}"
-        );
-        assert!(
-            inlined.contains("{{#if a}}<tr>") && inlined.contains("</tr>{{/if}}"),
-            "{inlined}"
-        );
-        assert!(
-            inlined.contains("color: red") || inlined.contains("color:red"),
-            "{inlined}"
-        );
+        assert!(inlined.contains("<a href=\"{{url}}\">{{label}}</a>"), "{inlined}");
+        assert!(inlined.contains("{{#if a}}<tr>") && inlined.contains("</tr>{{/if}}"), "{inlined}");
+        assert!(inlined.contains("color: red") || inlined.contains("color:red"), "{inlined}");
     }
 
     #[test]
@@ -158,9 +131,6 @@ mod tests {
     fn media_rules_stay_in_the_style_sheet() {
         let html = "<html><head><style>p{margin:0}@media (max-width:600px){p{margin:9px!important}}</style></head><body><p>x</p></body></html>";
         let inlined = inline(html).unwrap();
-        assert!(
-            inlined.contains("@media (max-width:600px)") && inlined.contains("style=\"margin"),
-            "{inlined}"
-        );
+        assert!(inlined.contains("@media (max-width:600px)") && inlined.contains("style=\"margin"), "{inlined}");
     }
 }

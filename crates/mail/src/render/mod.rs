@@ -123,20 +123,13 @@ impl Renderer {
         let subject = compose::compose(source, name, "subject.txt")?;
         let text = compose::compose(source, name, "layout.txt")?;
         let html = compose::compose(source, name, "layout.html")?;
-        let sample = source
-            .sample(name)
-            .ok_or_else(|| wrong("sample.json", "is missing".to_owned()))?;
-        let sample = serde_json::from_str(sample)
-            .map_err(|error| wrong("sample.json", error.to_string()))?;
+        let sample = source.sample(name).ok_or_else(|| wrong("sample.json", "is missing".to_owned()))?;
+        let sample = serde_json::from_str(sample).map_err(|error| wrong("sample.json", error.to_string()))?;
 
         let parsed = |result: Result<(), handlebars::TemplateError>, file| {
             result.map_err(|error| wrong(file, error.to_string()))
         };
-        parsed(
-            self.text
-                .register_template_string(&subject_key(name), subject.trim()),
-            "subject.txt",
-        )?;
+        parsed(self.text.register_template_string(&subject_key(name), subject.trim()), "subject.txt")?;
         parsed(self.text.register_template_string(name, text), "body.txt")?;
         compose::refuse_raw_output(&html).map_err(|reason| wrong("body.html", reason))?;
         let html = inline::inline(&html).map_err(|reason| wrong("body.html", reason))?;
@@ -154,22 +147,13 @@ impl Renderer {
         if !self.samples.contains_key(name) {
             return Err(RenderError::UnknownTemplate(name.to_owned()));
         }
-        let fill = |registry: &Handlebars<'_>, key: &str| {
-            registry
-                .render(key, data)
-                .map_err(|error| fill_error(name, &error))
-        };
+        let fill =
+            |registry: &Handlebars<'_>, key: &str| registry.render(key, data).map_err(|error| fill_error(name, &error));
         let subject = fill(&self.text, &subject_key(name))?;
         if subject.chars().any(char::is_control) {
-            return Err(RenderError::SubjectLineBreak {
-                template: name.to_owned(),
-            });
+            return Err(RenderError::SubjectLineBreak { template: name.to_owned() });
         }
-        Ok(Rendered {
-            subject,
-            text: fill(&self.text, name)?,
-            html: fill(&self.html, name)?,
-        })
+        Ok(Rendered { subject, text: fill(&self.text, name)?, html: fill(&self.html, name)? })
     }
 
     /// The names of all templates, sorted.
@@ -194,15 +178,9 @@ fn fill_error(template: &str, error: &handlebars::RenderError) -> RenderError {
     match error.reason() {
         RenderErrorReason::MissingVariable(field) => {
             let field = field.clone().unwrap_or_default();
-            RenderError::MissingField {
-                template,
-                field: field.trim_start_matches("this.").to_owned(),
-            }
+            RenderError::MissingField { template, field: field.trim_start_matches("this.").to_owned() }
         }
-        reason => RenderError::Fill {
-            template,
-            reason: reason.to_string(),
-        },
+        reason => RenderError::Fill { template, reason: reason.to_string() },
     }
 }
 

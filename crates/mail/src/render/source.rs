@@ -80,13 +80,10 @@ impl Source {
     /// A file of the template, or else of the layout.
     pub(super) fn file(&self, template: &str, name: &str) -> Option<&str> {
         let own = self.files.get(&format!("{template}/{name}"));
-        own.or_else(|| self.files.get(&format!("{LAYOUT}/{name}")))
-            .map(String::as_str)
+        own.or_else(|| self.files.get(&format!("{LAYOUT}/{name}"))).map(String::as_str)
     }
 
     pub(super) fn sample(&self, template: &str) -> Option<&str> {
-        self.files
-            .get(&format!("{template}/{SAMPLE}"))
-            .map(String::as_str)
+        self.files.get(&format!("{template}/{SAMPLE}")).map(String::as_str)
     }
 }

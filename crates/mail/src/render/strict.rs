@@ -5,8 +5,8 @@
 
 use handlebars::JsonTruthy as _;
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError,
-    RenderErrorReason, Renderable as _,
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
+    Renderable as _,
 };
 
 /// An empty registry: strict, without raw lookups, escaping with `escape`.
@@ -35,17 +35,11 @@ impl HelperDef for Condition {
         state: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let field = helper
-            .param(0)
-            .ok_or(RenderErrorReason::ParamNotFoundForIndex("if", 0))?;
+        let field = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("if", 0))?;
         if field.is_value_missing() {
             return Err(RenderError::strict_error(field.relative_path()));
         }
-        let branch = if field.value().is_truthy(false) == self.wanted {
-            helper.template()
-        } else {
-            helper.inverse()
-        };
+        let branch = if field.value().is_truthy(false) == self.wanted { helper.template() } else { helper.inverse() };
         match branch {
             Some(template) => template.render(registry, context, state, out),
             None => Ok(()),

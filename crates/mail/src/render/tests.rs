@@ -18,11 +18,7 @@ fn each_field(value: &mut Value, path: &str, change: &mut impl FnMut(&str, &mut 
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 each_field(value, &path, change);
             }
         }
@@ -33,16 +29,10 @@ fn each_field(value: &mut Value, path: &str, change: &mut impl FnMut(&str, &mut 
 #[test]
 fn every_template_renders_its_sample() {
     let renderer = renderer();
-    assert_eq!(
-        renderer.names(),
-        ["booking_confirmed_instructor", "booking_confirmed_student"]
-    );
+    assert_eq!(renderer.names(), ["booking_confirmed_instructor", "booking_confirmed_student"]);
     for name in renderer.names() {
         let mail = renderer.render(name, &sample(&renderer, name)).unwrap();
-        insta::assert_snapshot!(
-            format!("{name}.txt"),
-            format!("Subject: {}\n\n{}", mail.subject, mail.text)
-        );
+        insta::assert_snapshot!(format!("{name}.txt"), format!("Subject: {}\n\n{}", mail.subject, mail.text));
         insta::assert_snapshot!(format!("{name}.html"), mail.html);
     }
 }
@@ -51,22 +41,11 @@ fn every_template_renders_its_sample() {
 fn a_missing_field_is_an_error_that_names_it_wherever_it_is_used() {
     let renderer = renderer();
     for name in renderer.names() {
-        for field in [
-            "booking_id",
-            "service",
-            "when",
-            "duration_minutes",
-            "location",
-            "url",
-            "price",
-        ] {
+        for field in ["booking_id", "service", "when", "duration_minutes", "location", "url", "price"] {
             let mut data = sample(&renderer, name);
             data.as_object_mut().unwrap().remove(field);
             match renderer.render(name, &data) {
-                Err(RenderError::MissingField {
-                    template,
-                    field: missing,
-                }) => {
+                Err(RenderError::MissingField { template, field: missing }) => {
                     assert_eq!((template.as_str(), missing.as_str()), (name, field));
                 }
                 other => panic!("{name} without {field}: {other:?}"),
@@ -76,8 +55,7 @@ fn a_missing_field_is_an_error_that_names_it_wherever_it_is_used() {
             let mut data = sample(&renderer, name);
             data[person] = json!({});
             let rendered = renderer.render(name, &data);
-            let used =
-                name.ends_with("student") == (person == "instructor") || person == "recipient";
+            let used = name.ends_with("student") == (person == "instructor") || person == "recipient";
             match rendered {
                 Err(RenderError::MissingField { field, .. }) if used => {
                     assert_eq!(field, format!("{person}.name"))
@@ -94,15 +72,10 @@ fn html_is_escaped_whatever_field_it_comes_in() {
     let renderer = renderer();
     for name in renderer.names() {
         let mut data = sample(&renderer, name);
-        each_field(&mut data, "", &mut |path, value| {
-            *value = json!(format!("<i>&\"'{path}"))
-        });
+        each_field(&mut data, "", &mut |path, value| *value = json!(format!("<i>&\"'{path}")));
         let mail = renderer.render(name, &data).unwrap();
         assert!(!mail.html.contains("<i>"), "{name}");
-        assert!(
-            mail.html.contains("&lt;i&gt;&amp;&quot;&#x27;service"),
-            "{name}"
-        );
+        assert!(mail.html.contains("&lt;i&gt;&amp;&quot;&#x27;service"), "{name}");
         assert!(
             mail.text.contains("<i>&\"'service") && mail.subject.contains("<i>&\"'service"),
             "{name}: text is not escaped"
@@ -120,10 +93,7 @@ fn braces_in_data_stay_braces() {
         });
         let mail = renderer.render(name, &data).unwrap();
         for part in [&mail.subject, &mail.text, &mail.html] {
-            assert!(
-                part.contains("{{booking.student.full_name}} {{{x}}}"),
-                "{name}: {part}"
-            );
+            assert!(part.contains("{{booking.student.full_name}} {{{x}}}"), "{name}: {part}");
         }
     }
 }
@@ -134,10 +104,7 @@ fn nothing_of_a_template_is_left_in_a_mail() {
     for name in renderer.names() {
         let mail = renderer.render(name, &sample(&renderer, name)).unwrap();
         for part in [&mail.subject, &mail.text, &mail.html] {
-            assert!(
-                !part.contains("{{") && !part.contains("}}") && !part.contains("hbs"),
-                "{name}: {part}"
-            );
+            assert!(!part.contains("{{") && !part.contains("}}") && !part.contains("hbs"), "{name}: {part}");
         }
     }
 }
@@ -152,16 +119,9 @@ fn optional_lines_go_when_their_field_is_null() {
         }
         let mail = renderer.render(name, &data).unwrap();
         for label in ["Where", "Online", "Price", "Join the lesson"] {
-            assert!(
-                !mail.text.contains(label) && !mail.html.contains(label),
-                "{name}: {label}"
-            );
+            assert!(!mail.text.contains(label) && !mail.html.contains(label), "{name}: {label}");
         }
-        assert!(
-            !mail.text.contains("\n\n\n"),
-            "{name}: a hole in {:?}",
-            mail.text
-        );
+        assert!(!mail.text.contains("\n\n\n"), "{name}: a hole in {:?}", mail.text);
     }
 }
 
@@ -172,45 +132,26 @@ fn a_line_break_in_the_subject_is_refused() {
         let mut data = sample(&renderer, "booking_confirmed_student");
         data["service"] = json!(bad);
         let rendered = renderer.render("booking_confirmed_student", &data);
-        assert!(
-            matches!(rendered, Err(RenderError::SubjectLineBreak { .. })),
-            "{bad:?}"
-        );
+        assert!(matches!(rendered, Err(RenderError::SubjectLineBreak { .. })), "{bad:?}");
     }
 }
 
 #[test]
 fn an_unknown_template_is_an_error() {
-    assert!(matches!(
-        renderer().render("nothing", &json!({})),
-        Err(RenderError::UnknownTemplate(_))
-    ));
-    assert!(matches!(
-        renderer().render("_layout", &json!({})),
-        Err(RenderError::UnknownTemplate(_))
-    ));
+    assert!(matches!(renderer().render("nothing", &json!({})), Err(RenderError::UnknownTemplate(_))));
+    assert!(matches!(renderer().render("_layout", &json!({})), Err(RenderError::UnknownTemplate(_))));
 }
 
 #[test]
 fn the_html_needs_nothing_from_outside() {
     let renderer = renderer();
     for name in renderer.names() {
-        let html = renderer
-            .render(name, &sample(&renderer, name))
-            .unwrap()
-            .html;
+        let html = renderer.render(name, &sample(&renderer, name)).unwrap().html;
         for outside in ["<img", "<link", "<script", "@import", "url(", "src="] {
             assert!(!html.contains(outside), "{name} has {outside}");
         }
-        assert!(
-            html.contains("prefers-color-scheme: dark")
-                || html.contains("prefers-color-scheme:dark"),
-            "{name}"
-        );
-        assert!(
-            html.contains("<td class=\"body\" style=\""),
-            "{name}: the CSS is not inlined"
-        );
+        assert!(html.contains("prefers-color-scheme: dark") || html.contains("prefers-color-scheme:dark"), "{name}");
+        assert!(html.contains("<td class=\"body\" style=\""), "{name}: the CSS is not inlined");
     }
 }
 
@@ -219,8 +160,7 @@ struct Overrides(PathBuf);
 
 impl Overrides {
     fn new(test: &str, files: &[(&str, &str)]) -> Self {
-        let dir =
-            std::env::temp_dir().join(format!("postrider-templates-{}-{test}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("postrider-templates-{}-{test}", std::process::id()));
         for (path, text) in files {
             let path = dir.join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -239,10 +179,7 @@ impl Drop for Overrides {
 #[test]
 fn a_file_in_the_override_directory_takes_the_place_of_its_twin() {
     let files = [
-        (
-            "booking_confirmed_student/subject.txt.hbs",
-            "Booked: {{service}}",
-        ),
+        ("booking_confirmed_student/subject.txt.hbs", "Booked: {{service}}"),
         ("_layout/foot.txt.hbs", "Example Lessons Ltd"),
         ("hello/subject.txt.hbs", "Hello {{name}}"),
         ("hello/body.txt.hbs", "Hello {{name}}"),
@@ -253,78 +190,28 @@ fn a_file_in_the_override_directory_takes_the_place_of_its_twin() {
     ];
     let overrides = Overrides::new("twin", &files);
     let renderer = Renderer::new(Some(&overrides.0)).unwrap();
-    let student = renderer
-        .render(
-            "booking_confirmed_student",
-            &sample(&renderer, "booking_confirmed_student"),
-        )
-        .unwrap();
+    let student =
+        renderer.render("booking_confirmed_student", &sample(&renderer, "booking_confirmed_student")).unwrap();
     assert_eq!(student.subject, "Booked: Conversational German, level B1");
-    assert!(
-        student.html.contains("Example Lessons Ltd")
-            && student.text.contains("With:     Jürgen Müller")
-    );
-    assert_eq!(
-        renderer
-            .render("hello", &json!({"name": "Bo"}))
-            .unwrap()
-            .subject,
-        "Hello Bo"
-    );
+    assert!(student.html.contains("Example Lessons Ltd") && student.text.contains("With:     Jürgen Müller"));
+    assert_eq!(renderer.render("hello", &json!({"name": "Bo"})).unwrap().subject, "Hello Bo");
 }
 
 #[test]
 fn a_template_that_cannot_work_stops_the_start_and_is_named() {
     let cases = [
-        (
-            "parse",
-            (
-                "booking_confirmed_student/subject.txt.hbs",
-                "{{#if service}}",
-            ),
-            "subject.txt",
-        ),
-        (
-            "raw",
-            (
-                "booking_confirmed_student/body.html.hbs",
-                "<p>{{{service}}}</p>",
-            ),
-            "body.html",
-        ),
-        (
-            "amp",
-            ("_layout/lesson.html.hbs", "<p>{{&service}}</p>"),
-            "body.html",
-        ),
-        (
-            "include",
-            (
-                "booking_confirmed_student/body.txt.hbs",
-                "{{> nothing.txt}}",
-            ),
-            "nothing.txt",
-        ),
-        (
-            "circle",
-            ("booking_confirmed_student/body.txt.hbs", "{{> body.txt}}"),
-            "body.txt",
-        ),
-        (
-            "sample",
-            ("booking_confirmed_student/sample.json", "{"),
-            "sample.json",
-        ),
+        ("parse", ("booking_confirmed_student/subject.txt.hbs", "{{#if service}}"), "subject.txt"),
+        ("raw", ("booking_confirmed_student/body.html.hbs", "<p>{{{service}}}</p>"), "body.html"),
+        ("amp", ("_layout/lesson.html.hbs", "<p>{{&service}}</p>"), "body.html"),
+        ("include", ("booking_confirmed_student/body.txt.hbs", "{{> nothing.txt}}"), "nothing.txt"),
+        ("circle", ("booking_confirmed_student/body.txt.hbs", "{{> body.txt}}"), "body.txt"),
+        ("sample", ("booking_confirmed_student/sample.json", "{"), "sample.json"),
     ];
     for (test, file, named) in cases {
         let overrides = Overrides::new(test, &[file]);
         match Renderer::new(Some(&overrides.0)) {
             Err(RenderError::Template { template, file, .. }) => {
-                assert_eq!(
-                    (template.starts_with("booking_confirmed_"), file.as_str()),
-                    (true, named),
-                    "{test}"
-                );
+                assert_eq!((template.starts_with("booking_confirmed_"), file.as_str()), (true, named), "{test}");
             }
             other => panic!("{test}: {:?}", other.map(|_| ())),
         }

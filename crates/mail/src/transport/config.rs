@@ -116,8 +116,7 @@ impl RelayConfig {
         if self.ehlo_name.is_empty() || !self.ehlo_name.bytes().all(plain_name) {
             return Err(TransportSetupError::EhloName(self.ehlo_name.clone()));
         }
-        let is_local = self.host == "localhost"
-            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let is_local = self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
         if self.credentials.is_some() && self.security == Security::Plain && !is_local {
             return Err(TransportSetupError::PasswordInClear);
         }

@@ -43,10 +43,7 @@ impl Connector {
             Security::StartTls | Security::ImplicitTls => {
                 let name = ServerName::try_from(config.host.clone())
                     .map_err(|error| TransportSetupError::Tls(error.to_string()))?;
-                Some((
-                    TlsConnector::from(Arc::new(client_config(&config.roots)?)),
-                    name,
-                ))
+                Some((TlsConnector::from(Arc::new(client_config(&config.roots)?)), name))
             }
         };
         Ok(Self { config, tls })
@@ -56,14 +53,8 @@ impl Connector {
     pub(super) async fn connect(&self) -> Result<Connection, Failure> {
         let timeouts = &self.config.timeouts;
         let host = (self.config.host.as_str(), self.config.port);
-        let tcp = within(
-            timeouts.connect,
-            SendPhase::Connect,
-            TcpStream::connect(host),
-        )
-        .await?;
-        tcp.set_nodelay(true)
-            .map_err(|error| network(SendPhase::Connect, &error))?;
+        let tcp = within(timeouts.connect, SendPhase::Connect, TcpStream::connect(host)).await?;
+        tcp.set_nodelay(true).map_err(|error| network(SendPhase::Connect, &error))?;
         let (socket, replay): (_, &'static [u8]) = match (&self.tls, self.config.security) {
             (Some(tls), Security::ImplicitTls) => (self.encrypt(tls, tcp).await?, b""),
             (Some(tls), _) => {
@@ -77,11 +68,7 @@ impl Connector {
         let wire = Box::new(Wire::new(socket, replay, Arc::clone(&meter)));
         let hello = ClientId::Domain(self.config.ehlo_name.clone());
         let phase = || {
-            if meter.written() == 0 {
-                SendPhase::Connect
-            } else {
-                SendPhase::Ehlo
-            }
+            if meter.written() == 0 { SendPhase::Connect } else { SendPhase::Ehlo }
         };
         let mut smtp = in_two_halves(
             &meter,
@@ -96,17 +83,12 @@ impl Connector {
         let offers = Offers::parse(&meter.take_transcript());
 
         if let Some(credentials) = &self.config.credentials {
-            let login = LettreCredentials::new(
-                credentials.username.clone(),
-                credentials.password.expose_secret().to_owned(),
-            );
-            tokio::time::timeout(
-                timeouts.command,
-                smtp.auth(&[Mechanism::Plain, Mechanism::Login], &login),
-            )
-            .await
-            .map_err(|_| Failure::timeout(SendPhase::Auth))?
-            .map_err(|error| Failure::of(SendPhase::Auth, &error, &meter))?;
+            let login =
+                LettreCredentials::new(credentials.username.clone(), credentials.password.expose_secret().to_owned());
+            tokio::time::timeout(timeouts.command, smtp.auth(&[Mechanism::Plain, Mechanism::Login], &login))
+                .await
+                .map_err(|_| Failure::timeout(SendPhase::Auth))?
+                .map_err(|error| Failure::of(SendPhase::Auth, &error, &meter))?;
         }
         Ok(Connection::new(smtp, meter, offers))
     }
@@ -123,23 +105,13 @@ impl Connector {
 
     /// Greeting, EHLO, STARTTLS, all in clear.
     async fn start_tls(&self, tcp: TcpStream) -> Result<TcpStream, Failure> {
-        let Timeouts {
-            greeting, command, ..
-        } = self.config.timeouts;
+        let Timeouts { greeting, command, .. } = self.config.timeouts;
         let protocol = |text| Failure::new(SendPhase::Ehlo, SendErrorKind::Protocol, text);
         let mut lines = BufReader::new(tcp);
         expect(&mut lines, greeting, SendPhase::Connect, 220).await?;
-        say(
-            &mut lines,
-            command,
-            &format!("EHLO {}\r\n", self.config.ehlo_name),
-        )
-        .await?;
+        say(&mut lines, command, &format!("EHLO {}\r\n", self.config.ehlo_name)).await?;
         let offers = expect(&mut lines, command, SendPhase::Ehlo, 250).await?;
-        if !offers
-            .iter()
-            .any(|offer| offer.eq_ignore_ascii_case("STARTTLS"))
-        {
+        if !offers.iter().any(|offer| offer.eq_ignore_ascii_case("STARTTLS")) {
             return Err(protocol("the relay does not offer STARTTLS"));
         }
         say(&mut lines, command, "STARTTLS\r\n").await?;
@@ -159,31 +131,21 @@ fn client_config(roots: &TlsRoots) -> Result<ClientConfig, TransportSetupError> 
         }
         TlsRoots::Pem(pem) => {
             for certificate in CertificateDer::pem_slice_iter(pem) {
-                let certificate =
-                    certificate.map_err(|error| TransportSetupError::Tls(error.to_string()))?;
-                store
-                    .add(certificate)
-                    .map_err(|error| TransportSetupError::Tls(error.to_string()))?;
+                let certificate = certificate.map_err(|error| TransportSetupError::Tls(error.to_string()))?;
+                store.add(certificate).map_err(|error| TransportSetupError::Tls(error.to_string()))?;
             }
         }
     }
     if store.is_empty() {
-        return Err(TransportSetupError::Tls(
-            "there is no certificate authority to trust".to_owned(),
-        ));
+        return Err(TransportSetupError::Tls("there is no certificate authority to trust".to_owned()));
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| TransportSetupError::Tls(error.to_string()))?;
     Ok(builder.with_root_certificates(store).with_no_client_auth())
 }
 
-async fn within<T>(
-    limit: Duration,
-    phase: SendPhase,
-    work: impl Future<Output = io::Result<T>>,
-) -> Result<T, Failure> {
+async fn within<T>(limit: Duration, phase: SendPhase, work: impl Future<Output = io::Result<T>>) -> Result<T, Failure> {
     tokio::time::timeout(limit, work)
         .await
         .map_err(|_| Failure::timeout(phase))?
@@ -194,11 +156,7 @@ fn network(phase: SendPhase, error: &io::Error) -> Failure {
     Failure::new(phase, SendErrorKind::Network, error.to_string())
 }
 
-async fn say(
-    lines: &mut BufReader<TcpStream>,
-    limit: Duration,
-    command: &str,
-) -> Result<(), Failure> {
+async fn say(lines: &mut BufReader<TcpStream>, limit: Duration, command: &str) -> Result<(), Failure> {
     within(limit, SendPhase::Ehlo, lines.write_all(command.as_bytes())).await
 }
 
@@ -211,37 +169,20 @@ async fn expect(
 ) -> Result<Vec<String>, Failure> {
     let reply = tokio::time::timeout(limit, read_reply(lines, phase));
     let (code, texts) = reply.await.map_err(|_| Failure::timeout(phase))??;
-    if code == wanted {
-        Ok(texts)
-    } else {
-        Err(Failure::refused(phase, Reply::new(code, &texts.join(" "))))
-    }
+    if code == wanted { Ok(texts) } else { Err(Failure::refused(phase, Reply::new(code, &texts.join(" ")))) }
 }
 
-async fn read_reply(
-    lines: &mut BufReader<TcpStream>,
-    phase: SendPhase,
-) -> Result<(u16, Vec<String>), Failure> {
+async fn read_reply(lines: &mut BufReader<TcpStream>, phase: SendPhase) -> Result<(u16, Vec<String>), Failure> {
     let strange = || Failure::new(phase, SendErrorKind::Protocol, "the reply is not SMTP");
     let mut texts = Vec::new();
     while texts.len() < MAX_REPLY_LINES {
         let mut line = String::new();
-        let read = (&mut *lines)
-            .take(MAX_REPLY_LINE)
-            .read_line(&mut line)
-            .await;
+        let read = (&mut *lines).take(MAX_REPLY_LINE).read_line(&mut line).await;
         if read.map_err(|error| network(phase, &error))? == 0 {
-            return Err(Failure::new(
-                phase,
-                SendErrorKind::Network,
-                "the relay closed the connection",
-            ));
+            return Err(Failure::new(phase, SendErrorKind::Network, "the relay closed the connection"));
         }
         let line = line.strip_suffix("\r\n").ok_or_else(strange)?;
-        let code = line
-            .get(..3)
-            .and_then(|code| code.parse().ok())
-            .ok_or_else(strange)?;
+        let code = line.get(..3).and_then(|code| code.parse().ok()).ok_or_else(strange)?;
         texts.push(line.get(4..).unwrap_or_default().to_owned());
         match line.as_bytes().get(3) {
             Some(b'-') => {}

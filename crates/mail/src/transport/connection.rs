@@ -43,23 +43,12 @@ impl Offers {
     pub(super) fn parse(transcript: &[u8]) -> Self {
         let text = String::from_utf8_lossy(transcript).to_ascii_uppercase();
         let mut offers = Self::default();
-        for offer in text
-            .lines()
-            .filter_map(|line| line.strip_prefix("250"))
-            .filter_map(|line| line.get(1..))
-        {
+        for offer in text.lines().filter_map(|line| line.strip_prefix("250")).filter_map(|line| line.get(1..)) {
             let mut words = offer.split_ascii_whitespace();
             match words.next() {
                 Some("PIPELINING") => offers.pipelining = true,
                 Some("8BITMIME") => offers.eight_bit = true,
-                Some("SIZE") => {
-                    offers.size = Some(
-                        words
-                            .next()
-                            .and_then(|octets| octets.parse().ok())
-                            .unwrap_or(0),
-                    )
-                }
+                Some("SIZE") => offers.size = Some(words.next().and_then(|octets| octets.parse().ok()).unwrap_or(0)),
                 _ => {}
             }
         }
@@ -69,12 +58,7 @@ impl Offers {
 
 impl Connection {
     pub(super) fn new(smtp: AsyncSmtpConnection, meter: Arc<Meter>, offers: Offers) -> Self {
-        Self {
-            smtp,
-            meter,
-            offers,
-            messages: 0,
-        }
+        Self { smtp, meter, offers, messages: 0 }
     }
 
     /// Messages accepted over this connection.
@@ -94,51 +78,17 @@ impl Connection {
         if self.offers.pipelining {
             let both = self.smtp.command(format!("{mail}{rcpt}"));
             expect(both, timeouts.command, SendPhase::Mail, 2, &self.meter).await?;
-            expect(
-                self.smtp.read_response(),
-                timeouts.command,
-                SendPhase::Rcpt,
-                2,
-                &self.meter,
-            )
-            .await?;
+            expect(self.smtp.read_response(), timeouts.command, SendPhase::Rcpt, 2, &self.meter).await?;
         } else {
-            expect(
-                self.smtp.command(mail),
-                timeouts.command,
-                SendPhase::Mail,
-                2,
-                &self.meter,
-            )
-            .await?;
-            expect(
-                self.smtp.command(rcpt),
-                timeouts.command,
-                SendPhase::Rcpt,
-                2,
-                &self.meter,
-            )
-            .await?;
+            expect(self.smtp.command(mail), timeouts.command, SendPhase::Mail, 2, &self.meter).await?;
+            expect(self.smtp.command(rcpt), timeouts.command, SendPhase::Rcpt, 2, &self.meter).await?;
         }
-        expect(
-            self.smtp.command(Data),
-            timeouts.data,
-            SendPhase::Data,
-            3,
-            &self.meter,
-        )
-        .await?;
+        expect(self.smtp.command(Data), timeouts.data, SendPhase::Data, 3, &self.meter).await?;
         Ok(())
     }
 
     fn mail_command(&self, envelope: &Envelope, message: &[u8]) -> Result<String, Failure> {
-        let cannot = |text: &str| {
-            Err(Failure::new(
-                SendPhase::Mail,
-                SendErrorKind::Permanent,
-                text,
-            ))
-        };
+        let cannot = |text: &str| Err(Failure::new(SendPhase::Mail, SendErrorKind::Permanent, text));
         let from = envelope.from.as_ref().map_or("", EmailAddress::as_str);
         let mut command = format!("MAIL FROM:<{from}>");
         if let Some(limit) = self.offers.size {
@@ -158,27 +108,12 @@ impl Connection {
     }
 
     /// The message, the dot, and the answer to it.
-    pub(super) async fn transmit(
-        &mut self,
-        message: &[u8],
-        timeouts: &Timeouts,
-    ) -> Result<Reply, Failure> {
+    pub(super) async fn transmit(&mut self, message: &[u8], timeouts: &Timeouts) -> Result<Reply, Failure> {
         // lettre ends the message with CRLF and the dot; its own last line end would become an empty line.
         let message = message.strip_suffix(b"\r\n").unwrap_or(message);
         let sending = self.smtp.message(message);
-        let sent = in_two_halves(
-            &self.meter,
-            timeouts.body,
-            timeouts.dot,
-            Meter::dot_written,
-            sending,
-        )
-        .await;
-        let phase = if self.meter.dot_written() {
-            SendPhase::Dot
-        } else {
-            SendPhase::Body
-        };
+        let sent = in_two_halves(&self.meter, timeouts.body, timeouts.dot, Meter::dot_written, sending).await;
+        let phase = if self.meter.dot_written() { SendPhase::Dot } else { SendPhase::Body };
         let error = match sent {
             None => return Err(Failure::timeout(phase)),
             Some(Ok(response)) => return self.accepted(phase, &response),
@@ -187,8 +122,7 @@ impl Connection {
         // A relay may refuse in the middle ("too large") and close; then writing fails and its reason is still unread.
         if phase == SendPhase::Body
             && error.status().is_none()
-            && let Ok(Err(last_words)) =
-                tokio::time::timeout(LAST_WORDS, self.smtp.read_response()).await
+            && let Ok(Err(last_words)) = tokio::time::timeout(LAST_WORDS, self.smtp.read_response()).await
             && last_words.status().is_some()
         {
             return Err(Failure::of(phase, &last_words, &self.meter));
@@ -200,11 +134,7 @@ impl Connection {
         let reply = Reply::of(response);
         if reply.code / 100 != 2 || phase != SendPhase::Dot {
             // Neither yes nor no: nobody can know.
-            return Err(Failure::new(
-                phase,
-                SendErrorKind::Protocol,
-                format!("{} {}", reply.code, reply.text),
-            ));
+            return Err(Failure::new(phase, SendErrorKind::Protocol, format!("{} {}", reply.code, reply.text)));
         }
         self.messages += 1;
         Ok(reply)
@@ -223,13 +153,7 @@ async fn expect(
     class: u16,
     meter: &Meter,
 ) -> Result<(), Failure> {
-    let answer = tokio::time::timeout(limit, answer)
-        .await
-        .map_err(|_| Failure::timeout(phase))?;
+    let answer = tokio::time::timeout(limit, answer).await.map_err(|_| Failure::timeout(phase))?;
     let reply = Reply::of(&answer.map_err(|error| Failure::of(phase, &error, meter))?);
-    if reply.code / 100 == class {
-        Ok(())
-    } else {
-        Err(Failure::refused(phase, reply))
-    }
+    if reply.code / 100 == class { Ok(()) } else { Err(Failure::refused(phase, reply)) }
 }

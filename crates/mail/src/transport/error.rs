@@ -128,11 +128,7 @@ pub(super) struct Reply {
 impl Reply {
     pub(super) fn new(code: u16, text: &str) -> Self {
         let (enhanced, rest) = split_enhanced(text, code);
-        Self {
-            code,
-            enhanced: enhanced.map(str::to_owned),
-            text: rest.to_owned(),
-        }
+        Self { code, enhanced: enhanced.map(str::to_owned), text: rest.to_owned() }
     }
 
     pub(super) fn of(response: &Response) -> Self {
@@ -145,8 +141,7 @@ impl Reply {
 fn split_enhanced(text: &str, code: u16) -> (Option<&str>, &str) {
     let (first, rest) = text.split_once(' ').unwrap_or((text, ""));
     let parts: Vec<&str> = first.split('.').collect();
-    let digits =
-        |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let digits = |part: &&str| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     if parts.len() == 3 && parts.iter().all(digits) && parts[0].parse() == Ok(code / 100) {
         (Some(first), rest)
     } else {
@@ -156,12 +151,7 @@ fn split_enhanced(text: &str, code: u16) -> (Option<&str>, &str) {
 
 impl Failure {
     pub(super) fn new(phase: SendPhase, kind: SendErrorKind, text: impl Into<String>) -> Self {
-        Self {
-            phase,
-            kind,
-            reply: None,
-            text: text.into(),
-        }
+        Self { phase, kind, reply: None, text: text.into() }
     }
 
     pub(super) fn aborted(text: String) -> Self {
@@ -179,34 +169,22 @@ impl Failure {
             5 => SendErrorKind::Permanent,
             _ => SendErrorKind::Protocol,
         };
-        Self {
-            phase,
-            kind,
-            reply: Some(reply),
-            text: String::new(),
-        }
+        Self { phase, kind, reply: Some(reply), text: String::new() }
     }
 
     pub(super) fn of(phase: SendPhase, error: &LettreError, meter: &Meter) -> Self {
         let source = error.source().map(ToString::to_string).unwrap_or_default();
         match error.status() {
             Some(code) => Self::refused(phase, Reply::new(code.into(), &source)),
-            None if meter.ended() => Self::new(
-                phase,
-                SendErrorKind::Network,
-                "the relay closed the connection",
-            ),
-            None if error.is_response() || error.is_client() => {
-                Self::new(phase, SendErrorKind::Protocol, source)
-            }
+            None if meter.ended() => Self::new(phase, SendErrorKind::Network, "the relay closed the connection"),
+            None if error.is_response() || error.is_client() => Self::new(phase, SendErrorKind::Protocol, source),
             None => Self::new(phase, SendErrorKind::Network, source),
         }
     }
 
     /// An idle connection that the relay has closed, or is closing with 421 (RFC 5321 §3.8): not about this mail.
     pub(super) fn is_stale_connection(&self) -> bool {
-        self.kind == SendErrorKind::Network
-            || self.reply.as_ref().is_some_and(|reply| reply.code == 421)
+        self.kind == SendErrorKind::Network || self.reply.as_ref().is_some_and(|reply| reply.code == 421)
     }
 
     pub(super) fn at(self, relay: &str) -> SendError {
@@ -214,13 +192,6 @@ impl Failure {
             Some(reply) => (Some(reply.code), reply.enhanced, reply.text),
             None => (None, None, self.text),
         };
-        SendError {
-            relay: relay.to_owned(),
-            phase: self.phase,
-            kind: self.kind,
-            code,
-            enhanced,
-            text,
-        }
+        SendError { relay: relay.to_owned(), phase: self.phase, kind: self.kind, code, enhanced, text }
     }
 }

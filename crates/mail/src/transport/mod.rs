@@ -75,9 +75,7 @@ impl SmtpTransport {
     pub fn new(config: RelayConfig) -> Result<Self, TransportSetupError> {
         let pool = Arc::new(Pool::new(config.max_connections, config.max_idle));
         let connector = Connector::new(config)?;
-        Ok(Self {
-            shared: Arc::new(Shared { connector, pool }),
-        })
+        Ok(Self { shared: Arc::new(Shared { connector, pool }) })
     }
 
     /// The name of the relay.
@@ -110,28 +108,16 @@ impl SmtpTransport {
     ///
     /// # Errors
     /// [`SendError`], with the phase, what the relay said, and whether it may have the mail all the same.
-    pub async fn send<F, Fut, E>(
-        &self,
-        envelope: &Envelope,
-        message: &[u8],
-        at_data: F,
-    ) -> Result<Accepted, SendError>
+    pub async fn send<F, Fut, E>(&self, envelope: &Envelope, message: &[u8], at_data: F) -> Result<Accepted, SendError>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<(), E>>,
         E: fmt::Display,
     {
-        self.attempt(envelope, message, at_data)
-            .await
-            .map_err(|failure| failure.at(self.relay()))
+        self.attempt(envelope, message, at_data).await.map_err(|failure| failure.at(self.relay()))
     }
 
-    async fn attempt<F, Fut, E>(
-        &self,
-        envelope: &Envelope,
-        message: &[u8],
-        at_data: F,
-    ) -> Result<Accepted, Failure>
+    async fn attempt<F, Fut, E>(&self, envelope: &Envelope, message: &[u8], at_data: F) -> Result<Accepted, Failure>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<(), E>>,
@@ -139,21 +125,12 @@ impl SmtpTransport {
     {
         let _place = self.shared.pool.place().await;
         let mut connection = self.opened(envelope, message).await?;
-        at_data()
-            .await
-            .map_err(|error| Failure::aborted(error.to_string()))?;
-        let reply = connection
-            .transmit(message, &self.config().timeouts)
-            .await?;
+        at_data().await.map_err(|error| Failure::aborted(error.to_string()))?;
+        let reply = connection.transmit(message, &self.config().timeouts).await?;
         if connection.messages() < self.config().max_messages_per_connection {
             self.shared.pool.put(connection);
         }
-        Ok(Accepted {
-            code: reply.code,
-            enhanced: reply.enhanced,
-            text: reply.text,
-            relay: self.relay().to_owned(),
-        })
+        Ok(Accepted { code: reply.code, enhanced: reply.enhanced, text: reply.text, relay: self.relay().to_owned() })
     }
 
     /// A connection that has said 354 for this envelope.

@@ -25,11 +25,7 @@ struct Waiting {
 
 impl Pool {
     pub(super) fn new(max_connections: usize, max_idle: Duration) -> Self {
-        Self {
-            waiting: Mutex::default(),
-            places: Semaphore::new(max_connections),
-            max_idle,
-        }
+        Self { waiting: Mutex::default(), places: Semaphore::new(max_connections), max_idle }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -38,10 +34,7 @@ impl Pool {
 
     /// The right to use one connection.
     pub(super) async fn place(&self) -> SemaphorePermit<'_> {
-        self.places
-            .acquire()
-            .await
-            .expect("the semaphore is never closed")
+        self.places.acquire().await.expect("the semaphore is never closed")
     }
 
     pub(super) fn take(&self) -> Option<Connection> {
@@ -69,25 +62,14 @@ impl Pool {
 
     pub(super) async fn close_idle(&self) {
         let connections = std::mem::take(&mut self.waiting().connections);
-        futures::future::join_all(
-            connections
-                .into_iter()
-                .map(|(_, connection)| connection.quit()),
-        )
-        .await;
+        futures::future::join_all(connections.into_iter().map(|(_, connection)| connection.quit())).await;
     }
 
     /// Takes out what has waited too long, and says whether anything still waits; if not, the reaping has ended.
     fn overdue(&self) -> (Vec<Connection>, bool) {
         let mut waiting = self.waiting();
-        let fresh = waiting
-            .connections
-            .partition_point(|(since, _)| since.elapsed() > self.max_idle);
-        let overdue = waiting
-            .connections
-            .drain(..fresh)
-            .map(|(_, connection)| connection)
-            .collect();
+        let fresh = waiting.connections.partition_point(|(since, _)| since.elapsed() > self.max_idle);
+        let overdue = waiting.connections.drain(..fresh).map(|(_, connection)| connection).collect();
         waiting.reaping = !waiting.connections.is_empty();
         (overdue, waiting.reaping)
     }

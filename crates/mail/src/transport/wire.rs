@@ -40,10 +40,7 @@ pub(super) struct Meter {
 impl Meter {
     /// A meter that keeps what it reads, until [`take_transcript`](Self::take_transcript).
     pub(super) fn recording() -> Self {
-        Self {
-            transcript: Mutex::new(Some(Vec::new())),
-            ..Self::default()
-        }
+        Self { transcript: Mutex::new(Some(Vec::new())), ..Self::default() }
     }
 
     /// Octets written.
@@ -69,32 +66,20 @@ impl Meter {
 
     /// Everything read so far; nothing is kept from now on.
     pub(super) fn take_transcript(&self) -> Vec<u8> {
-        self.transcript
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .unwrap_or_default()
+        self.transcript.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
     fn wrote(&self, octets: &[u8]) {
         let last = octets.iter().skip(octets.len().saturating_sub(8));
-        let tail = last.fold(self.tail.load(Ordering::Acquire), |tail, octet| {
-            tail << 8 | u64::from(*octet)
-        });
+        let tail = last.fold(self.tail.load(Ordering::Acquire), |tail, octet| tail << 8 | u64::from(*octet));
         self.tail.store(tail, Ordering::Release);
-        self.written
-            .fetch_add(octets.len() as u64, Ordering::AcqRel);
+        self.written.fetch_add(octets.len() as u64, Ordering::AcqRel);
         self.unasked.store(0, Ordering::Release);
         self.bell.notify_one();
     }
 
     fn read(&self, octets: &[u8]) -> io::Result<()> {
-        if let Some(transcript) = self
-            .transcript
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_mut()
-        {
+        if let Some(transcript) = self.transcript.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             transcript.extend_from_slice(octets);
         }
         if self.unasked.fetch_add(octets.len(), Ordering::AcqRel) + octets.len() > MAX_REPLY {
@@ -128,20 +113,12 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(socket: Socket, replay: &'static [u8], meter: Arc<Meter>) -> Self {
-        Self {
-            socket,
-            replay,
-            meter,
-        }
+        Self { socket, replay, meter }
     }
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.replay.is_empty() {
             let (now, later) = self.replay.split_at(self.replay.len().min(buf.remaining()));
             buf.put_slice(now);
@@ -166,11 +143,7 @@ impl AsyncRead for Wire {
 }
 
 impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let polled = match &mut self.socket {
             Socket::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
             Socket::Tls(tls) => Pin::new(tls).poll_write(cx, buf),

@@ -22,11 +22,7 @@ pub(super) struct Answer {
 impl Answer {
     /// A failure without records.
     pub(super) fn code(code: ResponseCode) -> Self {
-        Self {
-            code,
-            records: Vec::new(),
-            authority: Vec::new(),
-        }
+        Self { code, records: Vec::new(), authority: Vec::new() }
     }
 
     /// Looks `name` up, following aliases inside the zone.
@@ -42,28 +38,14 @@ impl Answer {
                         alias = Some(target.clone());
                         records.extend(wire(record));
                     }
-                    data if kind == RecordType::ANY || data.kind() == kind.to_string() => {
-                        records.extend(wire(record))
-                    }
+                    data if kind == RecordType::ANY || data.kind() == kind.to_string() => records.extend(wire(record)),
                     _ => {}
                 }
             }
             let Some(target) = alias else {
-                let code = if zone.exists(&name) {
-                    ResponseCode::NoError
-                } else {
-                    ResponseCode::NXDomain
-                };
-                let authority = if records.len() == before {
-                    soa_above(zone, &name)
-                } else {
-                    Vec::new()
-                };
-                return Self {
-                    code,
-                    records,
-                    authority,
-                };
+                let code = if zone.exists(&name) { ResponseCode::NoError } else { ResponseCode::NXDomain };
+                let authority = if records.len() == before { soa_above(zone, &name) } else { Vec::new() };
+                return Self { code, records, authority };
             };
             name = target;
         }
@@ -74,13 +56,7 @@ impl Answer {
 fn soa_above(zone: &Zone, name: &DnsName) -> Vec<WireRecord> {
     let is_soa = |record: &&Record| matches!(record.data, RecordData::Soa { .. });
     let above = |record: &&Record| name.is_at_or_below(&record.name);
-    zone.records()
-        .iter()
-        .filter(is_soa)
-        .find(above)
-        .and_then(wire)
-        .into_iter()
-        .collect()
+    zone.records().iter().filter(is_soa).find(above).and_then(wire).into_iter().collect()
 }
 
 fn wire(record: &Record) -> Option<WireRecord> {
@@ -88,35 +64,15 @@ fn wire(record: &Record) -> Option<WireRecord> {
     let data = match &record.data {
         RecordData::A(ip) => RData::A(A(*ip)),
         RecordData::Aaaa(ip) => RData::AAAA(AAAA(*ip)),
-        RecordData::Mx {
-            preference,
-            exchange,
-        } => RData::MX(MX::new(*preference, name(exchange)?)),
+        RecordData::Mx { preference, exchange } => RData::MX(MX::new(*preference, name(exchange)?)),
         RecordData::Txt(text) if text.is_empty() => RData::TXT(TXT::from_bytes(vec![b""])),
-        RecordData::Txt(text) => RData::TXT(TXT::from_bytes(
-            text.as_bytes().chunks(MAX_STRING).collect(),
-        )),
+        RecordData::Txt(text) => RData::TXT(TXT::from_bytes(text.as_bytes().chunks(MAX_STRING).collect())),
         RecordData::Cname(target) => RData::CNAME(CNAME(name(target)?)),
         RecordData::Ptr(target) => RData::PTR(PTR(name(target)?)),
         RecordData::Ns(target) => RData::NS(NS(name(target)?)),
-        RecordData::Soa {
-            primary,
-            contact,
-            serial,
-            minimum,
-        } => RData::SOA(SOA::new(
-            name(primary)?,
-            name(contact)?,
-            *serial,
-            3600,
-            600,
-            86_400,
-            *minimum,
-        )),
+        RecordData::Soa { primary, contact, serial, minimum } => {
+            RData::SOA(SOA::new(name(primary)?, name(contact)?, *serial, 3600, 600, 86_400, *minimum))
+        }
     };
-    Some(WireRecord::from_rdata(
-        name(&record.name)?,
-        record.ttl,
-        data,
-    ))
+    Some(WireRecord::from_rdata(name(&record.name)?, record.ttl, data))
 }

@@ -31,42 +31,21 @@ pub fn bounce_domain(domain: &str) -> String {
 /// # Errors
 /// [`ZoneError::Name`] if domain or selector is no DNS name.
 pub fn dev_zone(domain: &str, dkim_selector: &str, dkim_txt: &str) -> Result<Zone, ZoneError> {
-    let (mail, bounce, ns) = (
-        ehlo_name(domain),
-        bounce_domain(domain),
-        format!("ns.{domain}"),
-    );
+    let (mail, bounce, ns) = (ehlo_name(domain), bounce_domain(domain), format!("ns.{domain}"));
     let text = |text: &str| RecordData::Txt(text.to_owned());
     let loopback = RecordData::A(Ipv4Addr::LOCALHOST);
-    let exchanger = RecordData::Mx {
-        preference: 10,
-        exchange: DnsName::parse(&mail)?,
-    };
+    let exchanger = RecordData::Mx { preference: 10, exchange: DnsName::parse(&mail)? };
 
     let mut zone = Zone::new();
     let primary = DnsName::parse(&ns)?;
     let contact = DnsName::parse(&format!("hostmaster.{domain}"))?;
-    zone.add(
-        domain,
-        RecordData::Soa {
-            primary: primary.clone(),
-            contact,
-            serial: 1,
-            minimum: 60,
-        },
-    )?;
+    zone.add(domain, RecordData::Soa { primary: primary.clone(), contact, serial: 1, minimum: 60 })?;
     zone.add(domain, RecordData::Ns(primary))?;
     zone.add(domain, loopback.clone())?;
     zone.add(domain, exchanger.clone())?;
     zone.add(domain, text(LOOPBACK_ONLY))?;
-    zone.add(
-        &format!("_dmarc.{domain}"),
-        text("v=DMARC1; p=reject; adkim=r; aspf=r"),
-    )?;
-    zone.add(
-        &format!("{dkim_selector}._domainkey.{domain}"),
-        text(dkim_txt),
-    )?;
+    zone.add(&format!("_dmarc.{domain}"), text("v=DMARC1; p=reject; adkim=r; aspf=r"))?;
+    zone.add(&format!("{dkim_selector}._domainkey.{domain}"), text(dkim_txt))?;
     zone.add(&bounce, exchanger)?;
     zone.add(&bounce, text(LOOPBACK_ONLY))?;
     zone.add(&mail, loopback.clone())?;

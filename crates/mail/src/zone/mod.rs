@@ -65,18 +65,13 @@ impl Zone {
     /// # Errors
     /// [`ZoneError::Name`].
     pub fn add(&mut self, name: &str, data: RecordData) -> Result<(), ZoneError> {
-        self.push(Record {
-            name: DnsName::parse(name)?,
-            ttl: 60,
-            data,
-        });
+        self.push(Record { name: DnsName::parse(name)?, ttl: 60, data });
         Ok(())
     }
 
     /// Removes every record of `name` that `which` says yes to.
     pub fn remove(&mut self, name: &DnsName, which: impl Fn(&RecordData) -> bool) {
-        self.records
-            .retain(|record| record.name != *name || !which(&record.data));
+        self.records.retain(|record| record.name != *name || !which(&record.data));
     }
 
     /// All records.
@@ -87,17 +82,13 @@ impl Zone {
 
     /// The records at `name`.
     pub fn at<'a>(&'a self, name: &'a DnsName) -> impl Iterator<Item = &'a Record> {
-        self.records
-            .iter()
-            .filter(move |record| record.name == *name)
+        self.records.iter().filter(move |record| record.name == *name)
     }
 
     /// Whether `name` exists: has records, or is the parent of a name that has (RFC 8020).
     #[must_use]
     pub fn exists(&self, name: &DnsName) -> bool {
-        self.records
-            .iter()
-            .any(|record| record.name.is_at_or_below(name))
+        self.records.iter().any(|record| record.name.is_at_or_below(name))
     }
 }
 

@@ -21,9 +21,7 @@ impl DnsName {
         let name = text.strip_suffix('.').unwrap_or(text);
         let fits = |label: &str| {
             (1..=MAX_LABEL).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
         };
         if name.len() > MAX_NAME || !name.split('.').all(fits) {
             return Err(ZoneError::Name(text.to_owned()));
@@ -40,9 +38,7 @@ impl DnsName {
     /// Whether this is `other` or a name under it.
     #[must_use]
     pub fn is_at_or_below(&self, other: &DnsName) -> bool {
-        self.0
-            .strip_suffix(&other.0)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        self.0.strip_suffix(&other.0).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 }
 

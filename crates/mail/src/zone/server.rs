@@ -64,10 +64,7 @@ impl DnsServer {
     pub async fn start(zone: Zone) -> io::Result<Self> {
         let (udp, tcp) = bind_pair().await?;
         let addr = tcp.local_addr()?;
-        let shared = Arc::new(Shared {
-            zone: RwLock::new(zone),
-            ..Shared::default()
-        });
+        let shared = Arc::new(Shared { zone: RwLock::new(zone), ..Shared::default() });
         let mut server = Server::new(Handler(Arc::clone(&shared)));
         server.register_socket(udp);
         server.register_listener(tcp, TCP_IDLE, TCP_RESPONSES);
@@ -77,12 +74,7 @@ impl DnsServer {
                 tracing::error!(%error, "the name server stopped");
             }
         });
-        Ok(Self {
-            addr,
-            shared,
-            shutdown,
-            _task: task,
-        })
+        Ok(Self { addr, shared, shutdown, _task: task })
     }
 
     /// Where it listens, for UDP and TCP.
@@ -94,38 +86,22 @@ impl DnsServer {
     /// A copy of what it serves now.
     #[must_use]
     pub fn zone(&self) -> Zone {
-        self.shared
-            .zone
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.shared.zone.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Serves another zone from the next query on.
     pub fn set_zone(&self, zone: Zone) {
-        *self
-            .shared
-            .zone
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = zone;
+        *self.shared.zone.write().unwrap_or_else(PoisonError::into_inner) = zone;
     }
 
     /// Makes queries for exactly this name fail.
     pub fn fail(&self, name: &DnsName, fault: DnsFault) {
-        self.shared
-            .faults
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.clone(), fault);
+        self.shared.faults.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), fault);
     }
 
     /// Answers for this name again.
     pub fn heal(&self, name: &DnsName) {
-        self.shared
-            .faults
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(name);
+        self.shared.faults.write().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     /// Queries received since the start.
@@ -158,20 +134,13 @@ struct Handler(Arc<Shared>);
 
 #[async_trait::async_trait]
 impl RequestHandler for Handler {
-    async fn handle_request<R: ResponseHandler, T: Time>(
-        &self,
-        request: &Request,
-        mut responses: R,
-    ) -> ResponseInfo {
+    async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut responses: R) -> ResponseInfo {
         self.0.queries.fetch_add(1, Ordering::Relaxed);
         let mut metadata = Metadata::response_from_request(&request.metadata);
         metadata.authoritative = true;
         let answer = match request.request_info() {
             Err(_) => Answer::code(ResponseCode::FormErr),
-            Ok(info) => match self
-                .0
-                .answer(&info.query.name().to_string(), info.query.query_type())
-            {
+            Ok(info) => match self.0.answer(&info.query.name().to_string(), info.query.query_type()) {
                 Some(answer) => answer,
                 None => return unsent(metadata),
             },
@@ -196,10 +165,7 @@ impl RequestHandler for Handler {
 
 /// What is reported to the server when nothing was sent.
 fn unsent(metadata: Metadata) -> ResponseInfo {
-    ResponseInfo::from(Header {
-        metadata,
-        counts: HeaderCounts::default(),
-    })
+    ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
 }
 
 impl Shared {
@@ -208,21 +174,12 @@ impl Shared {
         let Ok(name) = DnsName::parse(asked) else {
             return Some(Answer::code(ResponseCode::NXDomain));
         };
-        let fault = self
-            .faults
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&name)
-            .copied();
+        let fault = self.faults.read().unwrap_or_else(PoisonError::into_inner).get(&name).copied();
         match fault {
             Some(DnsFault::Silent) => None,
             Some(DnsFault::ServFail) => Some(Answer::code(ResponseCode::ServFail)),
             Some(DnsFault::Refused) => Some(Answer::code(ResponseCode::Refused)),
-            None => Some(Answer::to(
-                &self.zone.read().unwrap_or_else(PoisonError::into_inner),
-                &name,
-                kind,
-            )),
+            None => Some(Answer::to(&self.zone.read().unwrap_or_else(PoisonError::into_inner), &name, kind)),
         }
     }
 }

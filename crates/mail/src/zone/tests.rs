@@ -5,12 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn zone() -> Zone {
-    dev_zone(
-        DEV_DOMAIN,
-        "dev",
-        &format!("v=DKIM1; k=rsa; p={}", "A".repeat(392)),
-    )
-    .unwrap()
+    dev_zone(DEV_DOMAIN, "dev", &format!("v=DKIM1; k=rsa; p={}", "A".repeat(392))).unwrap()
 }
 
 #[test]
@@ -22,10 +17,7 @@ fn the_development_zone_is_plain_master_file_text() {
 fn no_line_leaves_anything_to_be_implied() {
     for line in zone().to_string().lines() {
         let name = line.split(' ').next().unwrap();
-        assert!(
-            name.ends_with('.') && !line.contains('@') && !line.starts_with('$'),
-            "{line}"
-        );
+        assert!(name.ends_with('.') && !line.contains('@') && !line.starts_with('$'), "{line}");
         let longest = line.split('"').skip(1).step_by(2).map(str::len).max();
         assert!(longest.is_none_or(|length| length <= 255), "{line}");
     }

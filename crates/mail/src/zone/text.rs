@@ -16,20 +16,12 @@ impl fmt::Display for Record {
         match &self.data {
             RecordData::A(ip) => write!(f, "{ip}"),
             RecordData::Aaaa(ip) => write!(f, "{ip}"),
-            RecordData::Mx {
-                preference,
-                exchange,
-            } => write!(f, "{preference} {exchange}"),
+            RecordData::Mx { preference, exchange } => write!(f, "{preference} {exchange}"),
             RecordData::Txt(text) => write_strings(f, text),
             RecordData::Cname(name) | RecordData::Ptr(name) | RecordData::Ns(name) => {
                 write!(f, "{name}")
             }
-            RecordData::Soa {
-                primary,
-                contact,
-                serial,
-                minimum,
-            } => {
+            RecordData::Soa { primary, contact, serial, minimum } => {
                 write!(f, "{primary} {contact} {serial} 3600 600 86400 {minimum}")
             }
         }
@@ -57,10 +49,7 @@ fn write_strings(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 pub(super) fn parse(text: &str) -> Result<Vec<Record>, ZoneError> {
     let mut records = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let wrong = |reason: String| ZoneError::Line {
-            line: index + 1,
-            reason,
-        };
+        let wrong = |reason: String| ZoneError::Line { line: index + 1, reason };
         let fields = fields(line).map_err(wrong)?;
         if !fields.is_empty() {
             records.push(record(line, &fields).map_err(wrong)?);
@@ -82,11 +71,7 @@ fn record(line: &str, fields: &[Vec<u8>]) -> Result<Record, String> {
     if !class.eq_ignore_ascii_case(b"IN") {
         return Err("the class has to be IN".to_owned());
     }
-    Ok(Record {
-        name: absolute(name)?,
-        ttl: number(ttl)?,
-        data: record_data(kind, data)?,
-    })
+    Ok(Record { name: absolute(name)?, ttl: number(ttl)?, data: record_data(kind, data)? })
 }
 
 fn record_data(kind: &[u8], data: &[Vec<u8>]) -> Result<RecordData, String> {
@@ -94,29 +79,24 @@ fn record_data(kind: &[u8], data: &[Vec<u8>]) -> Result<RecordData, String> {
     Ok(match (kind.as_str(), data) {
         ("A", [ip]) => RecordData::A(number(ip)?),
         ("AAAA", [ip]) => RecordData::Aaaa(number(ip)?),
-        ("MX", [preference, exchange]) => RecordData::Mx {
-            preference: number(preference)?,
-            exchange: absolute(exchange)?,
-        },
+        ("MX", [preference, exchange]) => {
+            RecordData::Mx { preference: number(preference)?, exchange: absolute(exchange)? }
+        }
         ("TXT", [_, ..]) => {
             if data.iter().any(|string| string.len() > MAX_STRING) {
                 return Err(format!("a TXT string has more than {MAX_STRING} octets"));
             }
-            RecordData::Txt(
-                String::from_utf8(data.concat()).map_err(|_| "TXT data is not UTF-8".to_owned())?,
-            )
+            RecordData::Txt(String::from_utf8(data.concat()).map_err(|_| "TXT data is not UTF-8".to_owned())?)
         }
         ("CNAME", [name]) => RecordData::Cname(absolute(name)?),
         ("PTR", [name]) => RecordData::Ptr(absolute(name)?),
         ("NS", [name]) => RecordData::Ns(absolute(name)?),
-        ("SOA", [primary, contact, serial, _refresh, _retry, _expire, minimum]) => {
-            RecordData::Soa {
-                primary: absolute(primary)?,
-                contact: absolute(contact)?,
-                serial: number(serial)?,
-                minimum: number(minimum)?,
-            }
-        }
+        ("SOA", [primary, contact, serial, _refresh, _retry, _expire, minimum]) => RecordData::Soa {
+            primary: absolute(primary)?,
+            contact: absolute(contact)?,
+            serial: number(serial)?,
+            minimum: number(minimum)?,
+        },
         ("A" | "AAAA" | "MX" | "TXT" | "CNAME" | "PTR" | "NS" | "SOA", _) => {
             return Err(format!("wrong number of fields for {kind}"));
         }
@@ -127,9 +107,7 @@ fn record_data(kind: &[u8], data: &[Vec<u8>]) -> Result<RecordData, String> {
 fn absolute(field: &[u8]) -> Result<DnsName, String> {
     let text = String::from_utf8_lossy(field);
     if !text.ends_with('.') {
-        return Err(format!(
-            "the name {text:?} is not absolute: it has to end with a dot"
-        ));
+        return Err(format!("the name {text:?} is not absolute: it has to end with a dot"));
     }
     DnsName::parse(&text).map_err(|error| error.to_string())
 }

@@ -19,9 +19,7 @@ impl Client {
     }
 
     async fn connect_silently(lab: &Lab) -> Self {
-        Self(BufReader::new(
-            TcpStream::connect(lab.catcher.addr()).await.unwrap(),
-        ))
+        Self(BufReader::new(TcpStream::connect(lab.catcher.addr()).await.unwrap()))
     }
 
     async fn write(&mut self, bytes: impl AsRef<[u8]>) {
@@ -33,14 +31,8 @@ impl Client {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
-            tokio::time::timeout(SOON, self.0.read_line(&mut line))
-                .await
-                .unwrap()
-                .unwrap();
-            assert!(
-                line.ends_with("\r\n"),
-                "no whole reply: {line:?} after {lines:?}"
-            );
+            tokio::time::timeout(SOON, self.0.read_line(&mut line)).await.unwrap().unwrap();
+            assert!(line.ends_with("\r\n"), "no whole reply: {line:?} after {lines:?}");
             let last = line.as_bytes()[3] == b' ';
             lines.push(line[4..].trim_end().to_owned());
             if last {
@@ -70,11 +62,7 @@ impl Client {
     async fn is_closed(&mut self) -> bool {
         let mut rest = Vec::new();
         // A reset is an end too.
-        tokio::time::timeout(SOON, self.0.read_to_end(&mut rest))
-            .await
-            .unwrap()
-            .is_err()
-            || rest.is_empty()
+        tokio::time::timeout(SOON, self.0.read_to_end(&mut rest)).await.unwrap().is_err() || rest.is_empty()
     }
 }
 
@@ -85,43 +73,23 @@ async fn a_session_goes_as_the_rfc_has_it() {
     client.write("EHLO mail.postrider.test\r\n").await;
     let (code, offers) = client.reply().await;
     assert_eq!(code, 250);
-    assert_eq!(
-        offers[1..],
-        [
-            "PIPELINING",
-            "8BITMIME",
-            "SIZE 26214400",
-            "ENHANCEDSTATUSCODES"
-        ]
-    );
-    assert_eq!(
-        client
-            .say("mail from:<A@Postrider.Test> size=100 body=8bitmime")
-            .await,
-        250
-    );
+    assert_eq!(offers[1..], ["PIPELINING", "8BITMIME", "SIZE 26214400", "ENHANCEDSTATUSCODES"]);
+    assert_eq!(client.say("mail from:<A@Postrider.Test> size=100 body=8bitmime").await, 250);
     assert_eq!(client.say("RCPT TO:<b@example.com>").await, 250);
     assert_eq!(client.say("rcpt to:<c@example.com>").await, 250);
     assert_eq!(client.say("DATA").await, 354);
-    assert_eq!(client.say("From: A <a@postrider.test>\r\nSubject: =?utf-8?q?gr=C3=BCn?=\r\n\r\n..one\r\ntwo\r\n.").await, 250);
-    let mail = &lab.inbox.list()[0];
     assert_eq!(
-        mail.raw,
-        b"From: A <a@postrider.test>\r\nSubject: =?utf-8?q?gr=C3=BCn?=\r\n\r\n.one\r\ntwo\r\n"
+        client.say("From: A <a@postrider.test>\r\nSubject: =?utf-8?q?gr=C3=BCn?=\r\n\r\n..one\r\ntwo\r\n.").await,
+        250
     );
+    let mail = &lab.inbox.list()[0];
+    assert_eq!(mail.raw, b"From: A <a@postrider.test>\r\nSubject: =?utf-8?q?gr=C3=BCn?=\r\n\r\n.one\r\ntwo\r\n");
     assert_eq!(
         (mail.from.as_str(), mail.to.as_str(), mail.subject.as_str()),
         ("a@postrider.test", "b@example.com, c@example.com", "grün")
     );
     assert_eq!(mail.mail_from.as_deref(), Some("A@postrider.test"));
-    assert_eq!(
-        (
-            client.say("NOOP").await,
-            client.say("VRFY b").await,
-            client.say("HELP").await
-        ),
-        (250, 252, 214)
-    );
+    assert_eq!((client.say("NOOP").await, client.say("VRFY b").await, client.say("HELP").await), (250, 252, 214));
     assert_eq!(client.say("QUIT").await, 221);
     assert!(client.is_closed().await);
 }
@@ -140,14 +108,7 @@ async fn helo_is_enough_and_an_empty_sender_is_a_bounce() {
         assert_eq!(client.say(command).await, code, "{command}");
     }
     let mail = &lab.inbox.list()[0];
-    assert_eq!(
-        (
-            mail.mail_from.as_deref(),
-            mail.from.as_str(),
-            mail.raw.len()
-        ),
-        (None, "", 0)
-    );
+    assert_eq!((mail.mail_from.as_deref(), mail.from.as_str(), mail.raw.len()), (None, "", 0));
 }
 
 #[tokio::test]
@@ -162,11 +123,7 @@ async fn commands_out_of_order_are_refused_and_change_nothing() {
     assert_eq!(client.say("MAIL FROM:<a@postrider.test>").await, 503);
     assert_eq!(client.say("DATA").await, 554, "no recipients");
     assert_eq!(client.say("RSET").await, 250);
-    assert_eq!(
-        client.say("RCPT TO:<b@example.com>").await,
-        503,
-        "RSET has forgotten the sender"
-    );
+    assert_eq!(client.say("RCPT TO:<b@example.com>").await, 503, "RSET has forgotten the sender");
 }
 
 #[tokio::test]
@@ -208,9 +165,7 @@ async fn pipelined_commands_are_answered_in_order() {
     let lab = Lab::new().await;
     let mut client = Client::connect(&lab).await;
     let mail = "MAIL FROM:<a@postrider.test>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nSubject: x\r\n\r\ny\r\n.\r\n";
-    client
-        .write(format!("EHLO x.test\r\n{mail}{mail}QUIT\r\n"))
-        .await;
+    client.write(format!("EHLO x.test\r\n{mail}{mail}QUIT\r\n")).await;
     let mut codes = Vec::new();
     for _ in 0..10 {
         codes.push(client.reply().await.0);
@@ -222,32 +177,16 @@ async fn pipelined_commands_are_answered_in_order() {
 #[tokio::test]
 async fn a_second_mail_cannot_be_smuggled_in_behind_a_false_end() {
     let lab = Lab::new().await;
-    let second = "MAIL FROM:<boss@postrider.test>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nSubject: forged\r\n\r\nx\r\n.\r\n";
-    for false_end in [
-        "\n.\n",
-        "\n.\r\n",
-        "\r\n.\n",
-        "\r.\r",
-        "\r\n.\r",
-        "\r.\r\n",
-        "\n.\r",
-        "\r\r\n.\r\n",
-    ] {
+    let second =
+        "MAIL FROM:<boss@postrider.test>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nSubject: forged\r\n\r\nx\r\n.\r\n";
+    for false_end in ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r\n.\r", "\r.\r\n", "\n.\r", "\r\r\n.\r\n"] {
         let mut client = Client::connect(&lab).await;
         client.up_to_data().await;
-        client
-            .write(format!(
-                "Subject: outer\r\n\r\nbody{false_end}{second}\r\n.\r\n"
-            ))
-            .await;
+        client.write(format!("Subject: outer\r\n\r\nbody{false_end}{second}\r\n.\r\n")).await;
         assert_eq!(client.reply().await.0, 521, "{false_end:?}");
         assert!(client.is_closed().await, "{false_end:?}");
     }
-    assert_eq!(
-        lab.inbox.received(),
-        0,
-        "neither the outer nor the inner mail was taken"
-    );
+    assert_eq!(lab.inbox.received(), 0, "neither the outer nor the inner mail was taken");
 }
 
 #[tokio::test]
@@ -263,48 +202,26 @@ async fn a_bare_line_end_in_a_command_ends_the_session() {
 
 #[tokio::test]
 async fn long_lines_and_large_messages_are_refused_and_the_session_goes_on() {
-    let lab = Lab::with(CatcherOptions {
-        max_message: 4000,
-        ..CatcherOptions::default()
-    })
-    .await;
+    let lab = Lab::with(CatcherOptions { max_message: 4000, ..CatcherOptions::default() }).await;
     let mut client = Client::connect(&lab).await;
     client.up_to_data().await;
-    client
-        .write(format!("Subject: x\r\n\r\n{}\r\n.\r\n", "y".repeat(999)))
-        .await;
+    client.write(format!("Subject: x\r\n\r\n{}\r\n.\r\n", "y".repeat(999))).await;
     assert_eq!(client.reply().await.0, 554, "a line of 1001 octets");
     client.up_to_data().await;
-    client
-        .write(format!(
-            "Subject: x\r\n\r\n{}.\r\n",
-            format!("{}\r\n", "y".repeat(900)).repeat(5)
-        ))
-        .await;
+    client.write(format!("Subject: x\r\n\r\n{}.\r\n", format!("{}\r\n", "y".repeat(900)).repeat(5))).await;
     assert_eq!(client.reply().await.0, 552, "more than 4000 octets");
     client.up_to_data().await;
-    client
-        .write(format!("Subject: x\r\n\r\n{}\r\n.\r\n", "y".repeat(998)))
-        .await;
+    client.write(format!("Subject: x\r\n\r\n{}\r\n.\r\n", "y".repeat(998))).await;
     assert_eq!(client.reply().await.0, 250, "exactly 1000 octets with CRLF");
-    client
-        .write(format!("NOOP {}\r\n", "z".repeat(20_000)))
-        .await;
+    client.write(format!("NOOP {}\r\n", "z".repeat(20_000))).await;
     assert_eq!(client.reply().await.0, 500);
-    assert_eq!(
-        client.say("MAIL FROM:<a@postrider.test> SIZE=5000").await,
-        552
-    );
+    assert_eq!(client.say("MAIL FROM:<a@postrider.test> SIZE=5000").await, 552);
     assert_eq!(lab.inbox.received(), 1);
 }
 
 #[tokio::test]
 async fn one_connection_too_many_is_told_to_come_back() {
-    let lab = Lab::with(CatcherOptions {
-        max_connections: 2,
-        ..CatcherOptions::default()
-    })
-    .await;
+    let lab = Lab::with(CatcherOptions { max_connections: 2, ..CatcherOptions::default() }).await;
     let _first = Client::connect(&lab).await;
     let second = Client::connect(&lab).await;
     let mut third = Client::connect_silently(&lab).await;
@@ -323,11 +240,7 @@ async fn one_connection_too_many_is_told_to_come_back() {
 
 #[tokio::test]
 async fn a_silent_client_is_sent_away() {
-    let lab = Lab::with(CatcherOptions {
-        idle_timeout: Duration::from_millis(50),
-        ..CatcherOptions::default()
-    })
-    .await;
+    let lab = Lab::with(CatcherOptions { idle_timeout: Duration::from_millis(50), ..CatcherOptions::default() }).await;
     let mut client = Client::connect(&lab).await;
     assert_eq!(client.reply().await.0, 421);
     assert!(client.is_closed().await);
@@ -355,59 +268,28 @@ async fn a_client_that_leaves_in_the_middle_of_a_message_leaves_nothing() {
     other.up_to_data().await;
     other.write("Subject: whole\r\n\r\nx\r\n.\r\n").await;
     assert_eq!(other.reply().await.0, 250);
-    assert_eq!(
-        lab.inbox
-            .list()
-            .iter()
-            .map(|mail| mail.subject.as_str())
-            .collect::<Vec<_>>(),
-        ["whole"]
-    );
+    assert_eq!(lab.inbox.list().iter().map(|mail| mail.subject.as_str()).collect::<Vec<_>>(), ["whole"]);
 }
 
 #[tokio::test]
 async fn the_ring_keeps_the_newest_by_number_and_by_size() {
-    let lab = Lab::with(CatcherOptions {
-        max_mails: 3,
-        max_bytes: 2000,
-        ..CatcherOptions::default()
-    })
-    .await;
+    let lab = Lab::with(CatcherOptions { max_mails: 3, max_bytes: 2000, ..CatcherOptions::default() }).await;
     let mut client = Client::connect(&lab).await;
-    let subjects = || {
-        lab.inbox
-            .list()
-            .iter()
-            .map(|mail| mail.subject.clone())
-            .collect::<Vec<_>>()
-    };
+    let subjects = || lab.inbox.list().iter().map(|mail| mail.subject.clone()).collect::<Vec<_>>();
     for index in 0..5 {
         client.up_to_data().await;
-        assert_eq!(
-            client.say(&format!("Subject: {index}\r\n\r\nx\r\n.")).await,
-            250
-        );
+        assert_eq!(client.say(&format!("Subject: {index}\r\n\r\nx\r\n.")).await, 250);
     }
     assert_eq!(subjects(), ["4", "3", "2"], "newest first");
     client.up_to_data().await;
     assert_eq!(
-        client
-            .say(&format!(
-                "Subject: big\r\n\r\n{}\r\n.",
-                format!("{}\r\n", "y".repeat(900)).repeat(2)
-            ))
-            .await,
+        client.say(&format!("Subject: big\r\n\r\n{}\r\n.", format!("{}\r\n", "y".repeat(900)).repeat(2))).await,
         250
     );
     assert_eq!(subjects(), ["big", "4", "3"]);
     client.up_to_data().await;
     assert_eq!(
-        client
-            .say(&format!(
-                "Subject: bigger\r\n\r\n{}\r\n.",
-                format!("{}\r\n", "y".repeat(900)).repeat(2)
-            ))
-            .await,
+        client.say(&format!("Subject: bigger\r\n\r\n{}\r\n.", format!("{}\r\n", "y".repeat(900)).repeat(2))).await,
         250
     );
     assert_eq!(subjects(), ["bigger"], "both together are over 2000 octets");
@@ -421,9 +303,7 @@ async fn the_ring_keeps_the_newest_by_number_and_by_size() {
 async fn shutting_down_ends_every_session_and_frees_the_port() {
     let lab = Lab::new().await;
     let mut client = Client::connect(&lab).await;
-    tokio::time::timeout(SOON, lab.catcher.shutdown())
-        .await
-        .unwrap();
+    tokio::time::timeout(SOON, lab.catcher.shutdown()).await.unwrap();
     assert!(client.is_closed().await);
     assert!(TcpStream::connect(lab.catcher.addr()).await.is_err());
 }

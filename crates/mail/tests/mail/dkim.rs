@@ -8,10 +8,7 @@ use crate::lab;
 
 fn header(signed: &[u8]) -> String {
     let text = String::from_utf8(signed.to_vec()).unwrap();
-    text.split("\r\nDate:")
-        .next()
-        .unwrap()
-        .replace("\r\n\t", " ")
+    text.split("\r\nDate:").next().unwrap().replace("\r\n\t", " ")
 }
 
 #[test]
@@ -21,35 +18,20 @@ fn a_key_is_kept_as_pem_and_is_the_same_key_afterwards() {
     assert_eq!(again.public_txt(), lab::key().public_txt());
     assert_eq!(again.to_pem().expose_secret(), pem.expose_secret());
     assert!(pem.expose_secret().lines().all(|line| line.len() <= 64));
-    assert_eq!(
-        format!("{again:?}"),
-        "DkimKey(rsa)",
-        "nothing of the key is shown"
-    );
+    assert_eq!(format!("{again:?}"), "DkimKey(rsa)", "nothing of the key is shown");
 }
 
 #[test]
 fn the_public_record_has_a_2048_bit_key() {
     let txt = lab::key().public_txt();
     let key = txt.strip_prefix("v=DKIM1; k=rsa; p=").unwrap();
-    assert_eq!(
-        key.len(),
-        392,
-        "294 octets of SubjectPublicKeyInfo in base64"
-    );
+    assert_eq!(key.len(), 392, "294 octets of SubjectPublicKeyInfo in base64");
 }
 
 #[test]
 fn what_is_no_key_is_refused() {
-    for text in [
-        "",
-        "not a key",
-        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-    ] {
-        assert!(
-            matches!(DkimKey::from_pem(text), Err(DkimError::Key(_))),
-            "{text}"
-        );
+    for text in ["", "not a key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+        assert!(matches!(DkimKey::from_pem(text), Err(DkimError::Key(_))), "{text}");
     }
 }
 
@@ -61,67 +43,27 @@ fn the_same_message_at_the_same_time_gets_the_same_signature() {
 #[test]
 fn headers_are_oversigned_and_the_body_length_is_not_limited() {
     let header = header(&lab::signed());
-    let tag = |name: &str| {
-        header.split(';').find_map(|tag| {
-            tag.trim()
-                .strip_prefix(&format!("{name}="))
-                .map(str::to_owned)
-        })
-    };
+    let tag =
+        |name: &str| header.split(';').find_map(|tag| tag.trim().strip_prefix(&format!("{name}=")).map(str::to_owned));
     assert_eq!(tag("c").as_deref(), Some("relaxed/relaxed"));
     assert_eq!(tag("l"), None);
     assert_eq!(tag("t"), Some(lab::start().as_second().to_string()));
     assert!(header.contains("a=rsa-sha256") && header.contains("d=postrider.test"));
-    let names = header
-        .split_once("h=")
-        .unwrap()
-        .1
-        .split(';')
-        .next()
-        .unwrap()
-        .to_ascii_lowercase();
-    let count = |name: &str| {
-        names
-            .split(':')
-            .filter(|listed| listed.trim() == name)
-            .count()
-    };
-    for name in [
-        "from",
-        "to",
-        "subject",
-        "date",
-        "message-id",
-        "mime-version",
-        "content-type",
-        "auto-submitted",
-    ] {
-        assert_eq!(
-            count(name),
-            2,
-            "{name} in {names}: once for itself and once against a second one"
-        );
+    let names = header.split_once("h=").unwrap().1.split(';').next().unwrap().to_ascii_lowercase();
+    let count = |name: &str| names.split(':').filter(|listed| listed.trim() == name).count();
+    for name in ["from", "to", "subject", "date", "message-id", "mime-version", "content-type", "auto-submitted"] {
+        assert_eq!(count(name), 2, "{name} in {names}: once for itself and once against a second one");
     }
-    assert!(
-        count("reply-to") >= 1 && count("cc") >= 1,
-        "absent headers are signed as absent"
-    );
+    assert!(count("reply-to") >= 1 && count("cc") >= 1, "absent headers are signed as absent");
 }
 
 #[test]
 fn a_domain_or_selector_that_is_no_name_is_refused() {
-    for (domain, selector) in [
-        ("a;b.test", "dev"),
-        ("postrider.test", "d v"),
-        ("", "dev"),
-        ("postrider..test", "dev"),
-        ("a.test\r\n", "dev"),
-    ] {
+    for (domain, selector) in
+        [("a;b.test", "dev"), ("postrider.test", "d v"), ("", "dev"), ("postrider..test", "dev"), ("a.test\r\n", "dev")]
+    {
         assert!(
-            matches!(
-                DkimSigner::new(lab::key(), domain, selector),
-                Err(DkimError::Name(_))
-            ),
+            matches!(DkimSigner::new(lab::key(), domain, selector), Err(DkimError::Name(_))),
             "{domain} {selector}"
         );
     }
@@ -131,9 +73,6 @@ fn a_domain_or_selector_that_is_no_name_is_refused() {
 fn a_message_without_headers_is_not_signed() {
     let signer = DkimSigner::new(lab::key(), DEV_DOMAIN, "dev").unwrap();
     for message in [&b""[..], b"\r\nbody\r\n"] {
-        assert!(matches!(
-            signer.sign(message, lab::start()),
-            Err(DkimError::NoHeaders)
-        ));
+        assert!(matches!(signer.sign(message, lab::start()), Err(DkimError::NoHeaders)));
     }
 }

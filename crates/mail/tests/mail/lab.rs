@@ -42,10 +42,7 @@ pub fn sender() -> SenderProfile {
 /// Envelope of a mail from the bounce domain to Zoë.
 pub fn envelope() -> Envelope {
     Envelope {
-        from: Some(address(&format!(
-            "bounce+dlv1@{}",
-            bounce_domain(DEV_DOMAIN)
-        ))),
+        from: Some(address(&format!("bounce+dlv1@{}", bounce_domain(DEV_DOMAIN)))),
         to: address("zoe@example.com"),
     }
 }
@@ -54,9 +51,7 @@ pub fn content() -> Rendered {
     static RENDERER: OnceLock<Renderer> = OnceLock::new();
     let renderer = RENDERER.get_or_init(|| Renderer::new(None).unwrap());
     let name = "booking_confirmed_student";
-    renderer
-        .render(name, renderer.sample(name).unwrap())
-        .unwrap()
+    renderer.render(name, renderer.sample(name).unwrap()).unwrap()
 }
 
 /// The rendered sample to Zoë, not signed.
@@ -76,16 +71,11 @@ pub fn unsigned() -> Vec<u8> {
 
 /// The same, signed with the published key.
 pub fn signed() -> Vec<u8> {
-    DkimSigner::new(key(), DEV_DOMAIN, SELECTOR)
-        .unwrap()
-        .sign(&unsigned(), start())
-        .unwrap()
+    DkimSigner::new(key(), DEV_DOMAIN, SELECTOR).unwrap().sign(&unsigned(), start()).unwrap()
 }
 
 pub async fn name_server() -> DnsServer {
-    DnsServer::start(dev_zone(DEV_DOMAIN, SELECTOR, &key().public_txt()).unwrap())
-        .await
-        .unwrap()
+    DnsServer::start(dev_zone(DEV_DOMAIN, SELECTOR, &key().public_txt()).unwrap()).await.unwrap()
 }
 
 pub struct Lab {
@@ -104,14 +94,8 @@ impl Lab {
         let verifier = Verifier::new(dns.addr()).unwrap();
         let clock = ManualClock::at(start());
         let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let catcher = Catcher::start_with(bind, verifier, Arc::new(clock), options)
-            .await
-            .unwrap();
-        Self {
-            dns,
-            inbox: catcher.inbox(),
-            catcher,
-        }
+        let catcher = Catcher::start_with(bind, verifier, Arc::new(clock), options).await.unwrap();
+        Self { dns, inbox: catcher.inbox(), catcher }
     }
 
     pub fn relay(&self) -> RelayConfig {
@@ -124,17 +108,12 @@ impl Lab {
 
     /// Misbehaves as `react` says; `None` is as usual.
     pub fn script(&self, react: impl Fn(&Step<'_>) -> Option<Reaction> + Send + Sync + 'static) {
-        self.catcher
-            .set_script(Some(Arc::new(move |step: &Step<'_>| {
-                react(step).unwrap_or(Reaction::Proceed)
-            })));
+        self.catcher.set_script(Some(Arc::new(move |step: &Step<'_>| react(step).unwrap_or(Reaction::Proceed))));
     }
 
     /// Waits until so many mails have come in since the start.
     pub async fn arrived(&self, count: u64) {
-        tokio::time::timeout(SOON, self.inbox.wait_for(count))
-            .await
-            .unwrap();
+        tokio::time::timeout(SOON, self.inbox.wait_for(count)).await.unwrap();
     }
 }
 

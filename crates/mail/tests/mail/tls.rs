@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use mail::catcher::CatcherTls;
-use mail::{
-    CatcherOptions, RelayConfig, Security, SendErrorKind, SendPhase, SmtpTransport, TlsRoots,
-};
+use mail::{CatcherOptions, RelayConfig, Security, SendErrorKind, SendPhase, SmtpTransport, TlsRoots};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -16,8 +14,7 @@ use crate::lab::{self, Lab};
 
 /// A catcher with a fresh certificate for localhost, and that certificate as PEM.
 async fn encrypted(implicit: bool) -> (Lab, Vec<u8>) {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -26,27 +23,12 @@ async fn encrypted(implicit: bool) -> (Lab, Vec<u8>) {
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
-    let tls = Some(CatcherTls {
-        config: Arc::new(config),
-        implicit,
-    });
-    (
-        Lab::with(CatcherOptions {
-            tls,
-            ..CatcherOptions::default()
-        })
-        .await,
-        cert.pem().into_bytes(),
-    )
+    let tls = Some(CatcherTls { config: Arc::new(config), implicit });
+    (Lab::with(CatcherOptions { tls, ..CatcherOptions::default() }).await, cert.pem().into_bytes())
 }
 
 fn relay(lab: &Lab, security: Security, roots: Vec<u8>) -> RelayConfig {
-    RelayConfig {
-        host: "localhost".to_owned(),
-        security,
-        roots: TlsRoots::Pem(roots),
-        ..lab.relay()
-    }
+    RelayConfig { host: "localhost".to_owned(), security, roots: TlsRoots::Pem(roots), ..lab.relay() }
 }
 
 #[tokio::test]
@@ -55,10 +37,7 @@ async fn a_mail_is_sent_encrypted_either_way_and_the_connection_is_used_again() 
         let (lab, certificate) = encrypted(implicit).await;
         let transport = SmtpTransport::new(relay(&lab, security, certificate)).unwrap();
         for _ in 0..2 {
-            transport
-                .send(&lab::envelope(), &lab::signed(), lab::yes)
-                .await
-                .unwrap();
+            transport.send(&lab::envelope(), &lab::signed(), lab::yes).await.unwrap();
         }
         lab.arrived(2).await;
         assert_eq!(lab.inbox.list()[0].raw, lab::signed());
@@ -72,15 +51,8 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
     for (implicit, security) in [(false, Security::StartTls), (true, Security::ImplicitTls)] {
         let (lab, _) = encrypted(implicit).await;
         let transport = SmtpTransport::new(relay(&lab, security, other.clone())).unwrap();
-        let error = transport
-            .send(&lab::envelope(), &lab::signed(), lab::yes)
-            .await
-            .unwrap_err();
-        assert_eq!(
-            (error.phase, error.kind),
-            (SendPhase::Connect, SendErrorKind::Network),
-            "{error}"
-        );
+        let error = transport.send(&lab::envelope(), &lab::signed(), lab::yes).await.unwrap_err();
+        assert_eq!((error.phase, error.kind), (SendPhase::Connect, SendErrorKind::Network), "{error}");
         assert_eq!(lab.inbox.received(), 0);
     }
 }
@@ -88,15 +60,8 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let (lab, certificate) = encrypted(true).await;
-    let config = RelayConfig {
-        host: "127.0.0.1".to_owned(),
-        ..relay(&lab, Security::ImplicitTls, certificate)
-    };
-    let error = SmtpTransport::new(config)
-        .unwrap()
-        .send(&lab::envelope(), &lab::signed(), lab::yes)
-        .await
-        .unwrap_err();
+    let config = RelayConfig { host: "127.0.0.1".to_owned(), ..relay(&lab, Security::ImplicitTls, certificate) };
+    let error = SmtpTransport::new(config).unwrap().send(&lab::envelope(), &lab::signed(), lab::yes).await.unwrap_err();
     assert_eq!(error.phase, SendPhase::Connect, "{error}");
 }
 
@@ -105,14 +70,8 @@ async fn without_starttls_nothing_is_sent_in_clear() {
     let (_, certificate) = encrypted(false).await;
     let lab = Lab::new().await;
     let transport = SmtpTransport::new(relay(&lab, Security::StartTls, certificate)).unwrap();
-    let error = transport
-        .send(&lab::envelope(), &lab::signed(), lab::yes)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.phase, error.kind),
-        (SendPhase::Ehlo, SendErrorKind::Protocol)
-    );
+    let error = transport.send(&lab::envelope(), &lab::signed(), lab::yes).await.unwrap_err();
+    assert_eq!((error.phase, error.kind), (SendPhase::Ehlo, SendErrorKind::Protocol));
     assert_eq!(lab.inbox.received(), 0);
 }
 
@@ -127,15 +86,9 @@ async fn words_that_were_slipped_in_before_the_encryption_end_the_connection() {
         stream.write_all(b"220 hello\r\n").await.unwrap();
         let mut line = String::new();
         stream.read_line(&mut line).await.unwrap();
-        stream
-            .write_all(b"250-hello\r\n250 STARTTLS\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"250-hello\r\n250 STARTTLS\r\n").await.unwrap();
         stream.read_line(&mut line).await.unwrap();
-        stream
-            .write_all(b"220 go ahead\r\n250 and this is not encrypted\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"220 go ahead\r\n250 and this is not encrypted\r\n").await.unwrap();
         line.clear();
         let _ = stream.read_line(&mut line).await;
         line
@@ -147,35 +100,16 @@ async fn words_that_were_slipped_in_before_the_encryption_end_the_connection() {
         roots: TlsRoots::Pem(certificate),
         ..plain
     };
-    let error = SmtpTransport::new(config)
-        .unwrap()
-        .send(&lab::envelope(), &lab::signed(), lab::yes)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.phase, error.kind),
-        (SendPhase::Ehlo, SendErrorKind::Protocol),
-        "{error}"
-    );
-    assert_eq!(
-        relay_in_the_middle.await.unwrap(),
-        "",
-        "not a byte was sent after that"
-    );
+    let error = SmtpTransport::new(config).unwrap().send(&lab::envelope(), &lab::signed(), lab::yes).await.unwrap_err();
+    assert_eq!((error.phase, error.kind), (SendPhase::Ehlo, SendErrorKind::Protocol), "{error}");
+    assert_eq!(relay_in_the_middle.await.unwrap(), "", "not a byte was sent after that");
 }
 
 #[tokio::test]
 async fn the_catcher_does_not_obey_what_came_before_the_encryption() {
     let (lab, _) = encrypted(false).await;
-    let mut stream = BufReader::new(
-        tokio::net::TcpStream::connect(lab.catcher.addr())
-            .await
-            .unwrap(),
-    );
-    stream
-        .write_all(b"EHLO x.test\r\nSTARTTLS\r\nMAIL FROM:<a@postrider.test>\r\n")
-        .await
-        .unwrap();
+    let mut stream = BufReader::new(tokio::net::TcpStream::connect(lab.catcher.addr()).await.unwrap());
+    stream.write_all(b"EHLO x.test\r\nSTARTTLS\r\nMAIL FROM:<a@postrider.test>\r\n").await.unwrap();
     let mut lines = stream.lines();
     let mut last = String::new();
     while let Ok(Some(line)) = lines.next_line().await {

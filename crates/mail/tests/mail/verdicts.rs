@@ -11,21 +11,8 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const FROM: &str = "bounce+dlv1@bounce.postrider.test";
 const EHLO: &str = "mail.postrider.test";
 
-async fn judge(
-    dns: &DnsServer,
-    raw: &[u8],
-    client_ip: IpAddr,
-    mail_from: Option<&str>,
-) -> Verdicts {
-    Verifier::new(dns.addr())
-        .unwrap()
-        .verify(&Received {
-            raw,
-            client_ip,
-            ehlo: EHLO,
-            mail_from,
-        })
-        .await
+async fn judge(dns: &DnsServer, raw: &[u8], client_ip: IpAddr, mail_from: Option<&str>) -> Verdicts {
+    Verifier::new(dns.addr()).unwrap().verify(&Received { raw, client_ip, ehlo: EHLO, mail_from }).await
 }
 
 async fn verdicts(dns: &DnsServer, raw: &[u8]) -> (Verdict, Verdict, Verdict) {
@@ -39,13 +26,7 @@ fn name(text: &str) -> DnsName {
 
 /// SPF is kept out of it, so that DKIM alone decides DMARC.
 async fn elsewhere(dns: &DnsServer, raw: &[u8]) -> Verdicts {
-    judge(
-        dns,
-        raw,
-        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)),
-        Some(FROM),
-    )
-    .await
+    judge(dns, raw, IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)), Some(FROM)).await
 }
 
 fn replaced(from: &str, to: &str) -> Vec<u8> {
@@ -57,17 +38,8 @@ fn replaced(from: &str, to: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_genuine_mail_passes_over_ipv4_and_ipv6() {
     let dns = lab::name_server().await;
-    assert_eq!(
-        verdicts(&dns, &lab::signed()).await,
-        (Verdict::Pass, Verdict::Pass, Verdict::Pass)
-    );
-    let six = judge(
-        &dns,
-        &lab::signed(),
-        IpAddr::V6(Ipv6Addr::LOCALHOST),
-        Some(FROM),
-    )
-    .await;
+    assert_eq!(verdicts(&dns, &lab::signed()).await, (Verdict::Pass, Verdict::Pass, Verdict::Pass));
+    let six = judge(&dns, &lab::signed(), IpAddr::V6(Ipv6Addr::LOCALHOST), Some(FROM)).await;
     assert_eq!(six.spf, Verdict::Pass);
 }
 
@@ -75,20 +47,14 @@ async fn a_genuine_mail_passes_over_ipv4_and_ipv6() {
 async fn a_bounce_with_an_empty_sender_is_judged_by_its_ehlo_name() {
     let dns = lab::name_server().await;
     let verdicts = judge(&dns, &lab::signed(), LOOPBACK, None).await;
-    assert_eq!(
-        (verdicts.spf, verdicts.dmarc),
-        (Verdict::Pass, Verdict::Pass)
-    );
+    assert_eq!((verdicts.spf, verdicts.dmarc), (Verdict::Pass, Verdict::Pass));
 }
 
 #[tokio::test]
 async fn a_changed_body_fails_dkim_and_then_dmarc() {
     let dns = lab::name_server().await;
     let changed = elsewhere(&dns, &replaced("USD 45.00", "USD 95.00")).await;
-    assert_eq!(
-        (changed.spf, changed.dkim, changed.dmarc),
-        (Verdict::Fail, Verdict::Fail, Verdict::Fail)
-    );
+    assert_eq!((changed.spf, changed.dkim, changed.dmarc), (Verdict::Fail, Verdict::Fail, Verdict::Fail));
 }
 
 #[tokio::test]
@@ -111,28 +77,16 @@ async fn a_changed_or_added_header_fails() {
         ("Date: ", "Reply-To: thief@example.com\r\nDate: "),
         ("MIME-Version: 1.0\r\n", ""),
     ] {
-        assert_eq!(
-            elsewhere(&dns, &replaced(from, to)).await.dkim,
-            Verdict::Fail,
-            "{from:?} → {to:?}"
-        );
+        assert_eq!(elsewhere(&dns, &replaced(from, to)).await.dkim, Verdict::Fail, "{from:?} → {to:?}");
     }
 }
 
 #[tokio::test]
 async fn what_relays_do_to_blanks_and_folding_does_not_matter() {
     let dns = lab::name_server().await;
-    for (from, to) in [
-        ("Subject: ", "SUBJECT:   "),
-        ("Date: ", "X-Relay: one\r\nDate: "),
-        ("=20\r\n", "=20  \r\n"),
-    ] {
+    for (from, to) in [("Subject: ", "SUBJECT:   "), ("Date: ", "X-Relay: one\r\nDate: "), ("=20\r\n", "=20  \r\n")] {
         if String::from_utf8(lab::signed()).unwrap().contains(from) {
-            assert_eq!(
-                elsewhere(&dns, &replaced(from, to)).await.dkim,
-                Verdict::Pass,
-                "{from:?} → {to:?}"
-            );
+            assert_eq!(elsewhere(&dns, &replaced(from, to)).await.dkim, Verdict::Pass, "{from:?} → {to:?}");
         }
     }
 }
@@ -144,48 +98,28 @@ async fn a_signature_by_another_key_fails() {
     let signer = DkimSigner::new(&other, DEV_DOMAIN, lab::SELECTOR).unwrap();
     let signed = signer.sign(&lab::unsigned(), lab::start()).unwrap();
     let verdicts = elsewhere(&dns, &signed).await;
-    assert_eq!(
-        (verdicts.dkim, verdicts.dmarc),
-        (Verdict::Fail, Verdict::Fail)
-    );
+    assert_eq!((verdicts.dkim, verdicts.dmarc), (Verdict::Fail, Verdict::Fail));
 }
 
 #[tokio::test]
 async fn no_signature_is_none_and_aligned_spf_alone_satisfies_dmarc() {
     let dns = lab::name_server().await;
-    assert_eq!(
-        verdicts(&dns, &lab::unsigned()).await,
-        (Verdict::Pass, Verdict::None, Verdict::Pass)
-    );
+    assert_eq!(verdicts(&dns, &lab::unsigned()).await, (Verdict::Pass, Verdict::None, Verdict::Pass));
     let neither = elsewhere(&dns, &lab::unsigned()).await;
-    assert_eq!(
-        (neither.spf, neither.dkim, neither.dmarc),
-        (Verdict::Fail, Verdict::None, Verdict::Fail)
-    );
+    assert_eq!((neither.spf, neither.dkim, neither.dmarc), (Verdict::Fail, Verdict::None, Verdict::Fail));
 }
 
 #[tokio::test]
 async fn a_pass_for_a_domain_that_is_not_aligned_does_not_count() {
     let dns = lab::name_server().await;
     let mut zone = dns.zone();
-    zone.add(
-        "elsewhere.test",
-        RecordData::Txt("v=spf1 ip4:127.0.0.0/8 -all".to_owned()),
-    )
-    .unwrap();
-    zone.add(
-        "dev._domainkey.elsewhere.test",
-        RecordData::Txt(lab::key().public_txt()),
-    )
-    .unwrap();
+    zone.add("elsewhere.test", RecordData::Txt("v=spf1 ip4:127.0.0.0/8 -all".to_owned())).unwrap();
+    zone.add("dev._domainkey.elsewhere.test", RecordData::Txt(lab::key().public_txt())).unwrap();
     dns.set_zone(zone);
     let signer = DkimSigner::new(lab::key(), "elsewhere.test", "dev").unwrap();
     let signed = signer.sign(&lab::unsigned(), lab::start()).unwrap();
     let verdicts = judge(&dns, &signed, LOOPBACK, Some("a@elsewhere.test")).await;
-    assert_eq!(
-        (verdicts.spf, verdicts.dkim, verdicts.dmarc),
-        (Verdict::Pass, Verdict::Pass, Verdict::Fail)
-    );
+    assert_eq!((verdicts.spf, verdicts.dkim, verdicts.dmarc), (Verdict::Pass, Verdict::Pass, Verdict::Fail));
 }
 
 #[tokio::test]
@@ -205,10 +139,7 @@ async fn records_that_are_missing_or_broken_are_none_or_permerror() {
     assert_eq!(verdicts(&dns, &lab::signed()).await.0, Verdict::SoftFail);
     change("bounce.postrider.test", Some("v=spf1 ?all"));
     assert_eq!(verdicts(&dns, &lab::signed()).await.0, Verdict::Neutral);
-    change(
-        "bounce.postrider.test",
-        Some("v=spf1 include:nothing.postrider.test -all"),
-    );
+    change("bounce.postrider.test", Some("v=spf1 include:nothing.postrider.test -all"));
     assert_eq!(verdicts(&dns, &lab::signed()).await.0, Verdict::PermError);
     change("dev._domainkey.postrider.test", None);
     assert_eq!(verdicts(&dns, &lab::signed()).await.1, Verdict::PermError);
@@ -223,15 +154,9 @@ async fn a_name_server_in_trouble_is_temperror_and_not_fail() {
     let dns = lab::name_server().await;
     dns.fail(&name("bounce.postrider.test"), DnsFault::ServFail);
     dns.fail(&name("dev._domainkey.postrider.test"), DnsFault::ServFail);
-    assert_eq!(
-        verdicts(&dns, &lab::signed()).await,
-        (Verdict::TempError, Verdict::TempError, Verdict::TempError)
-    );
+    assert_eq!(verdicts(&dns, &lab::signed()).await, (Verdict::TempError, Verdict::TempError, Verdict::TempError));
     dns.heal(&name("dev._domainkey.postrider.test"));
-    assert_eq!(
-        verdicts(&dns, &lab::signed()).await,
-        (Verdict::TempError, Verdict::Pass, Verdict::Pass)
-    );
+    assert_eq!(verdicts(&dns, &lab::signed()).await, (Verdict::TempError, Verdict::Pass, Verdict::Pass));
     dns.fail(&name("_dmarc.postrider.test"), DnsFault::Silent);
     assert_eq!(verdicts(&dns, &lab::signed()).await.2, Verdict::TempError);
 }
@@ -265,32 +190,8 @@ fn the_words_are_those_of_rfc_8601() {
         Verdict::PermError,
         Verdict::Policy,
     ];
-    let words: Vec<String> = all
-        .iter()
-        .map(|verdict| {
-            serde_json::to_value(verdict)
-                .unwrap()
-                .as_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    assert_eq!(
-        words,
-        [
-            "pass",
-            "fail",
-            "softfail",
-            "neutral",
-            "none",
-            "temperror",
-            "permerror",
-            "policy"
-        ]
-    );
-    assert!(
-        all.iter()
-            .zip(&words)
-            .all(|(verdict, word)| verdict.to_string() == *word)
-    );
+    let words: Vec<String> =
+        all.iter().map(|verdict| serde_json::to_value(verdict).unwrap().as_str().unwrap().to_owned()).collect();
+    assert_eq!(words, ["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror", "policy"]);
+    assert!(all.iter().zip(&words).all(|(verdict, word)| verdict.to_string() == *word));
 }

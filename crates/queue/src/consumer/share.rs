@@ -37,7 +37,6 @@ pub(super) struct QueueState {
     pub credit: i64,
 }
 
-
 impl QueueState {
     pub(super) fn new(share: &Share) -> Self {
         Self {

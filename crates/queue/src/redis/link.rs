@@ -12,12 +12,12 @@ use config::{HostPort, RedisTopology, RedisUrl, Secret};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
     RedisError, RedisFuture, ServerErrorKind, TlsCertificates, TlsMode, Value,
 };
-use redis::io::tcp::TcpSettings;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -75,12 +75,9 @@ impl Link {
             info = info.set_password(password);
         }
         let address = |host: &HostPort| match url.tls {
-            true => ConnectionAddr::TcpTls {
-                host: host.host.clone(),
-                port: host.port,
-                insecure: false,
-                tls_params: None,
-            },
+            true => {
+                ConnectionAddr::TcpTls { host: host.host.clone(), port: host.port, insecure: false, tls_params: None }
+            }
             false => ConnectionAddr::Tcp(host.host.clone(), host.port),
         };
         let client = |host: &HostPort, db: i64| {
@@ -127,12 +124,11 @@ impl Link {
             }
             RedisTopology::Cluster { seeds } => {
                 let nodes = seeds.iter().map(|seed| client(seed, 0)).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
-                let mut builder =
-                    ClusterClient::builder(nodes.iter().map(|node| node.get_connection_info().clone()))
-                        .tcp_settings(tcp)
-                        .connection_timeout(settings.connect_timeout)
-                        .response_timeout(settings.response_timeout)
-                        .retries(3);
+                let mut builder = ClusterClient::builder(nodes.iter().map(|node| node.get_connection_info().clone()))
+                    .tcp_settings(tcp)
+                    .connection_timeout(settings.connect_timeout)
+                    .response_timeout(settings.response_timeout)
+                    .retries(3);
                 if let Some(mode) = tls_mode {
                     builder = builder.tls(mode);
                 }
@@ -185,9 +181,9 @@ impl Link {
                 Source::Direct(client) => {
                     Connection::Single(client.get_multiplexed_async_connection_with_config(&self.config).await?)
                 }
-                Source::Sentinel(sentinels) => Connection::Single(
-                    sentinels.lock().await.get_async_connection_with_config(&self.config).await?,
-                ),
+                Source::Sentinel(sentinels) => {
+                    Connection::Single(sentinels.lock().await.get_async_connection_with_config(&self.config).await?)
+                }
                 Source::Cluster { cluster, .. } => Connection::Cluster(cluster.get_async_connection().await?),
             })
         };
@@ -306,4 +302,3 @@ impl ConnectionLike for Connection {
         }
     }
 }
-

@@ -252,16 +252,20 @@ impl Redis {
         self.config_set("slowlog-log-slower-than", &longer_than.as_micros().to_string()).await;
         self.config_set("slowlog-max-len", "1000").await;
         self.ask::<()>(&["SLOWLOG", "RESET"]).await;
+        self.ask::<()>(&["CONFIG", "RESETSTAT"]).await;
     }
 
     /// What was noted since [`Redis::watch_slow`], newest first.
     pub async fn slow_commands(&self) -> Vec<SlowCommand> {
-        type Entry = (i64, i64, u64, Vec<String>, String, String);
+        // Arguments are bytes: job ids and records are no text.
+        type Entry = (i64, i64, u64, Vec<Vec<u8>>, Vec<u8>, Vec<u8>);
         let entries: Vec<Entry> = self.ask(&["SLOWLOG", "GET", "-1"]).await;
-        entries
-            .into_iter()
-            .map(|(_, _, micros, words, _, _)| SlowCommand { took: Duration::from_micros(micros), words })
-            .collect()
+        let text = |word: Vec<u8>| String::from_utf8_lossy(&word).into_owned();
+        let entry = |(_, _, micros, words, _, _): Entry| SlowCommand {
+            took: Duration::from_micros(micros),
+            words: words.into_iter().map(text).collect(),
+        };
+        entries.into_iter().map(entry).collect()
     }
 
     /// Sends one command over a connection of its own.

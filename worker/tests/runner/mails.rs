@@ -1,0 +1,181 @@
+//! Mails on their way to a relay, while the store or the relay is in trouble.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use job::{Clock, JobId, JobState, SystemClock};
+use mail::catcher::{Reaction, Script, Step};
+use mail::zone::{DEV_DOMAIN, bounce_domain, dev_zone, ehlo_name};
+use mail::{
+    Catcher, DkimKey, DkimSigner, DnsServer, EmailAddress, MailClass, RelayConfig, Renderer, SenderProfile,
+    SmtpTransport, Verifier,
+};
+use store::{AttemptOutcome, Delivery, DeliveryState, NewDelivery, Store, StoreConfig};
+use testkit::Database;
+use tokio::runtime::Handle;
+use worker::Mailer;
+use worker::mailer::Sender;
+
+use crate::stage::{Stage, queue};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A stage with a way out for mail.
+struct Post {
+    stage: Stage,
+    catcher: Catcher,
+    _dns: DnsServer,
+}
+
+impl Post {
+    async fn open() -> Self {
+        let key = DkimKey::generate().unwrap();
+        let dns = DnsServer::start(dev_zone(DEV_DOMAIN, "runner", &key.public_txt()).unwrap()).await.unwrap();
+        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let verifier = Verifier::new(dns.addr()).unwrap();
+        let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
+        let sender = Sender {
+            profile: SenderProfile {
+                key: "bookings".to_owned(),
+                address: address(&format!("bookings@{DEV_DOMAIN}")),
+                display_name: None,
+                reply_to: None,
+                dkim_selector: "runner".to_owned(),
+                class: MailClass::Transactional,
+            },
+            signer: Arc::new(DkimSigner::new(&key, DEV_DOMAIN, "runner").unwrap()),
+            bounce: address(&format!("bounces@{}", bounce_domain(DEV_DOMAIN))),
+        };
+        let mailer = Mailer {
+            renderer: Renderer::new(None).unwrap(),
+            senders: [("bookings".to_owned(), sender)].into(),
+            transport: SmtpTransport::new(RelayConfig::plain(catcher.addr(), &ehlo_name(DEV_DOMAIN))).unwrap(),
+        };
+        let mut stage = Stage::sqlite().await;
+        stage.context.mailer = Some(Arc::new(mailer));
+        Self { stage, catcher, _dns: dns }
+    }
+
+    /// The same with the store in Postgres, over a single connection: who ends it is sure to hit the next statement.
+    async fn open_on(database: &Database) -> Self {
+        let mut post = Self::open().await;
+        let config = StoreConfig { max_connections: 1, ..StoreConfig::new(database.url()) };
+        post.stage.context.store = Store::open(&config).await.unwrap();
+        post.stage.context.store.migrate().await.unwrap();
+        post
+    }
+
+    fn script(&self, script: impl Fn(&Step<'_>) -> Reaction + Send + Sync + 'static) {
+        let script: Script = Arc::new(script);
+        self.catcher.set_script(Some(script));
+    }
+
+    /// Writes a mail and enqueues its job.
+    async fn send(&self) -> Delivery {
+        let context = &self.stage.context;
+        let id = context.ids.next(&queue("emails")).uuid();
+        let sample = include_str!("../../../email_templates/booking_confirmed_student/sample.json");
+        let new = NewDelivery {
+            id,
+            idempotency_key: id.to_string(),
+            template: "booking_confirmed_student".to_owned(),
+            sender: "bookings".to_owned(),
+            class: "booking".to_owned(),
+            recipient: "zoe.lindstrom@example.com".to_owned(),
+            recipient_name: None,
+            data: serde_json::from_str(sample).unwrap(),
+            booking_id: None,
+            job_id: id,
+            deadline: None,
+        };
+        let now = context.clock.now();
+        let written = context.store.insert_deliveries(&[new], now).await.unwrap();
+        self.stage.enqueue(worker::intents::delivery(&written[0], now)).await;
+        self.delivery(id).await
+    }
+
+    async fn delivery(&self, id: uuid::Uuid) -> Delivery {
+        self.stage.context.store.get_delivery(id).await.unwrap().unwrap().0
+    }
+
+    /// Waits until the mail has ended, and tells how its attempts did.
+    async fn ends(&self, mail: &Delivery) -> (DeliveryState, Vec<AttemptOutcome>) {
+        self.stage.until(JobId::from_uuid(mail.job_id), JobState::Completed).await;
+        let (mail, attempts) = self.stage.context.store.get_delivery(mail.id).await.unwrap().unwrap();
+        (mail.state, attempts.iter().map(|attempt| attempt.outcome).collect())
+    }
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+/// Ends all connections of the store, from within a step of the relay.
+fn kill_connections(database: &Database) {
+    tokio::task::block_in_place(|| Handle::current().block_on(database.kill_connections()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_mail_whose_mark_fails_is_put_off_and_sent_once() {
+    let database = Arc::new(Database::create().await);
+    let post = Post::open_on(&database).await;
+    let (times, store) = (AtomicUsize::new(0), Arc::clone(&database));
+    post.script(move |step| {
+        if matches!(step, Step::Data) && times.fetch_add(1, Ordering::SeqCst) == 0 {
+            kill_connections(&store);
+        }
+        Reaction::Proceed
+    });
+    let mail = post.send().await;
+    let runner = post.stage.runner(|_| {});
+    let ended = post.ends(&mail).await;
+    assert_eq!(ended, (DeliveryState::Sent, vec![AttemptOutcome::Deferred, AttemptOutcome::Sent]));
+    assert_eq!(post.catcher.inbox().len(), 1);
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_refusal_is_written_although_the_store_is_away_for_a_moment() {
+    let database = Arc::new(Database::create().await);
+    let post = Post::open_on(&database).await;
+    let (asked, store) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&database));
+    let count = Arc::clone(&asked);
+    post.script(move |step| match step {
+        Step::Rcpt { .. } => {
+            count.fetch_add(1, Ordering::SeqCst);
+            kill_connections(&store);
+            Reaction::Reply(550, "5.1.1 no such user".to_owned())
+        }
+        _ => Reaction::Proceed,
+    });
+    let mail = post.send().await;
+    let runner = post.stage.runner(|_| {});
+    assert_eq!(post.ends(&mail).await, (DeliveryState::Failed, vec![AttemptOutcome::Failed]));
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the relay is asked once");
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_that_is_put_off_waits_a_quarter_of_a_minute_and_its_job_names_nobody() {
+    let post = Post::open().await;
+    post.script(|step| match step {
+        Step::Rcpt { to } => Reaction::Reply(450, format!("4.2.1 <{to}> is over its quota")),
+        _ => Reaction::Proceed,
+    });
+    let mail = post.send().await;
+    let began = post.stage.context.clock.now();
+    let runner = post.stage.runner(|_| {});
+    let put_off = testkit::wait_for("the mail to be put off", PATIENCE, async || {
+        let mail = post.delivery(mail.id).await;
+        (mail.state == DeliveryState::Deferred).then_some(mail)
+    })
+    .await;
+    let again = put_off.next_attempt_at.unwrap().duration_since(began).as_secs_f64();
+    assert!((11.9..25.0).contains(&again), "{again}");
+    let record = post.stage.until(JobId::from_uuid(mail.job_id), JobState::Scheduled).await;
+    let reason = record.snoozed.unwrap();
+    assert!(reason.contains("z***@example.com") && !reason.contains("lindstrom"), "{reason}");
+    assert_eq!(runner.shut_down().await, 0);
+}
