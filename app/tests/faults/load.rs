@@ -165,9 +165,9 @@ pub async fn send_effects(client: &Client, name: &str, count: usize) -> Vec<Acce
 /// Waits until the queue is empty and checks that every accepted job completed and took effect once.
 pub async fn reckon(rig: &Rig, broker: &RedisBroker, accepted: &[Accepted]) {
     rig::drained(broker, DRAIN).await;
-    for dead in rig::jobs(broker, JobState::Dead).await {
-        panic!("job {} is dead after {} losses: {:?}", dead.id, dead.losses, dead.errors);
-    }
+    let dead = rig::jobs(broker, JobState::Dead).await;
+    let first = dead.first().map(|dead| (dead.id, dead.losses, &dead.errors));
+    assert!(first.is_none(), "{} jobs are dead, the first: {first:?}", dead.len());
     let completed: HashSet<JobId> = rig::jobs(broker, JobState::Completed).await.iter().map(|job| job.id).collect();
     let lost: Vec<_> = accepted.iter().filter(|job| !completed.contains(&job.id)).collect();
     assert!(lost.is_empty(), "{} of {} accepted jobs are lost: {lost:?}", lost.len(), accepted.len());

@@ -10,6 +10,8 @@
 //! Nothing here sleeps for a while and hopes: each step waits for a condition. Scenes that measure take the machine for
 //! themselves ([`turn`]).
 
+#![expect(clippy::unwrap_used, reason = "a scene that cannot go on has failed")]
+
 mod backlog;
 mod end_to_end;
 mod killed_workers;

@@ -37,7 +37,7 @@ pub fn format(d: Duration) -> String {
     format!("{ms}ms")
 }
 
-/// For `#[serde(with = "job::duration")]`: writes as [`format`].
+/// For `#[serde(with = "job::duration")]`: writes as [`format()`].
 pub fn serialize<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(&format(*d))
 }

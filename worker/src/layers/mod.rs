@@ -3,7 +3,7 @@
 //! 1. [`span`]: puts job id, kind, attempt and queue on every line about the job;
 //! 2. [`report`]: judges the end, tells of it and hands it to the consumer;
 //! 3. [`measure`]: counts and times;
-//! 4. [`panic`]: turns a panic into an end like any other;
+//! 4. [`mod@panic`]: turns a panic into an end like any other;
 //! 5. [`stop`]: drops the job when it is cancelled, cut off, or its lease is lost;
 //! 6. [`timeout`]: drops it when it takes too long;
 //! 7. [`execute`]: finds the kind and runs it.

@@ -1,10 +1,10 @@
 //! A worker process's side of the queue: it keeps the hands of the process full, and its leases alive.
 //!
-//! 1. The [`pump`] leases jobs into the [`buffer`] and hands back what was finished, both in one exchange; it takes no
+//! 1. The pump leases jobs into the [`Buffer`] and hands back what was finished, both in one exchange; it takes no
 //!    more than can soon be run, weighs the queues against each other, and sleeps when there is nothing to do.
 //! 2. The runner's loops take jobs out of the buffer ([`crate::apalis`]), run them and report each end
 //!    through [`Finisher`].
-//! 3. The [`keeper`] renews all leases from tasks of its own, keeps house, and passes cancels on.
+//! 3. The keeper renews all leases from tasks of its own, keeps house, and passes cancels on.
 //! 4. A shutdown stops leasing and gives back what has not begun; the runner finishes what runs.
 
 mod buffer;

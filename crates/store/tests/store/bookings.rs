@@ -1,3 +1,5 @@
+//! Booking events and the projection, on both databases.
+
 use jiff::ToSpan;
 use store::{
     Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, DeliveryState, EventApplied,

@@ -1,3 +1,5 @@
+//! The ledger: an attempt from its beginning to its end, on both databases.
+
 use std::time::Duration;
 
 use store::{

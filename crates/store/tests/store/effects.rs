@@ -1,3 +1,5 @@
+//! Effects are counted once by key.
+
 use store::Effect;
 
 use crate::both::on_both;

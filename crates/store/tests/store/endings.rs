@@ -1,3 +1,5 @@
+//! What an ended job leaves of its row: closed, reopened, renewed.
+
 use std::time::Duration;
 
 use store::{

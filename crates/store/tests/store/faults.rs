@@ -1,3 +1,5 @@
+//! A database that goes away, stands still or loses its connections.
+
 use std::time::Duration;
 
 use store::{DeliveryFilter, NewDelivery, Store, StoreConfig, StoreError};

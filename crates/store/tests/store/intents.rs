@@ -1,3 +1,5 @@
+//! Rows that should have a job: which the sweep is told of, and in what order.
+
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Row};

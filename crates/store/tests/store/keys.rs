@@ -1,3 +1,5 @@
+//! API keys: made, found, listed, revoked.
+
 use secrecy::ExposeSecret;
 use store::{NewApiKey, Scope};
 

@@ -1,3 +1,5 @@
+//! Lists by filter, page by page.
+
 use store::{Delivery, DeliveryFilter, DeliveryState, NewDelivery, StoreError};
 use uuid::Uuid;
 

@@ -1,3 +1,5 @@
+//! Both schemas: applied under a lock, the same on both databases.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
