@@ -31,6 +31,9 @@ use crate::registry::Registry;
 use crate::run::Run;
 use crate::sweep;
 
+/// How long the tasks of the consumer have to notice that all is over, when the hard deadline has already passed.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 /// How a worker process runs.
 #[derive(Debug, Clone)]
 pub struct RunnerSettings {
@@ -130,8 +133,15 @@ impl Runner {
             let _ = worker.stop();
             running.abort();
         }
-        self.consumer.end().await;
-        let _ = self.sweep.await;
+        // A call that hangs in a queue or store that stands still is not waited for beyond the deadline.
+        let ending = async {
+            self.consumer.end().await;
+            let _ = self.sweep.await;
+        };
+        let last = hard.max(tokio::time::Instant::now() + LAST_WORDS);
+        if tokio::time::timeout_at(last, ending).await.is_err() {
+            warn!("a call to the queue or the store still hangs: ending without it");
+        }
         left
     }
 }

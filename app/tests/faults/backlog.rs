@@ -97,10 +97,12 @@ impl Big {
             assert_eq!(debug.count(JobState::Dead), 0);
             let left = [JobState::Scheduled, JobState::Available, JobState::Running].map(|state| debug.count(state));
             let left = left.iter().sum();
+            if SystemClock.now() >= began {
+                longest_pause = longest_pause.max(moved.elapsed());
+            }
             if left != open || SystemClock.now() < began {
                 (open, moved) = (left, Instant::now());
             }
-            longest_pause = longest_pause.max(moved.elapsed());
             left == 0
         })
         .await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use job::{JobId, JobState};
-use queue::redis::RedisBroker;
+use queue::Broker;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::wait_until;
@@ -163,7 +163,7 @@ pub async fn send_effects(client: &Client, name: &str, count: usize) -> Vec<Acce
 }
 
 /// Waits until the queue is empty and checks that every accepted job completed and took effect once.
-pub async fn reckon(rig: &Rig, broker: &RedisBroker, accepted: &[Accepted]) {
+pub async fn reckon(rig: &Rig, broker: &dyn Broker, accepted: &[Accepted]) {
     rig::drained(broker, DRAIN).await;
     let dead = rig::jobs(broker, JobState::Dead).await;
     let first = dead.first().map(|dead| (dead.id, dead.losses, &dead.errors));

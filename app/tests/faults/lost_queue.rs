@@ -49,7 +49,7 @@ async fn mails_whose_jobs_are_forgotten_are_still_sent_once() {
 }
 
 /// Both mails arrive, and nothing is left that could make a third.
-async fn mailed_once(mailroom: &Mailroom, rig: &Rig, broker: &queue::redis::RedisBroker) {
+async fn mailed_once(mailroom: &Mailroom, rig: &Rig, broker: &dyn Broker) {
     wait_until("both mails are sent", SOON, async || states(rig).await == [DeliveryState::Sent; 2]).await;
     wait_until("no row waits for a job", SOON, async || {
         rig.store.stale_intents(Duration::ZERO, 10, SystemClock.now()).await.unwrap().is_empty()

@@ -25,6 +25,7 @@ mod rig;
 mod scene;
 mod shutdown;
 mod stopped_worker;
+mod store_faults;
 mod topologies;
 mod turn;
 mod unreadable;

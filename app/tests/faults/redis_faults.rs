@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testkit::{Redis, wait_until};
 use tokio::time::Instant;
 
-use crate::rig::{DRAIN, Rig, SOON, drained, jobs, queue};
+use crate::rig::{DRAIN, Rig, SOON, drained, jobs, queue, reaches};
 use crate::scene::{BACK_AT_WORK, Scene};
 use crate::turn;
 
@@ -25,7 +25,8 @@ async fn redis_is_restarted_and_killed_under_load() {
     let _turn = turn::alone().await;
     let mut redis = durable().await;
     let mut scene = Scene::open(Rig::new(&redis.url()).await.lease(Duration::from_secs(3))).await;
-    for round in 0..2 {
+    for round in 0..3 {
+        scene.load.goes_on(200).await;
         redis.shut_down().await;
         scene.api.client.post("/v1/jobs", &json!({"kind": "debug.noop"})).await.assert_unavailable();
         let ready = scene.api.client.get("/readyz").await;
@@ -34,6 +35,7 @@ async fn redis_is_restarted_and_killed_under_load() {
         redis.start_again().await;
         scene.work_goes_on(&format!("restart {round}"), Instant::now()).await;
 
+        scene.load.goes_on(200).await;
         redis.kill().await;
         scene.api.client.post("/v1/jobs", &json!({"kind": "debug.noop"})).await.assert_unavailable();
         redis.start_again().await;
@@ -78,8 +80,8 @@ async fn connections_are_killed_again_and_again() {
 async fn memory_is_full_and_nothing_is_evicted() {
     let _turn = turn::alone().await;
     let redis = Redis::with_aof().await;
-    // What is done is kept only briefly: finishing must make room.
-    let rig = Rig::new(&redis.url()).await.set("QUEUE__RETENTION__COMPLETED_COUNT", "20");
+    // A long history of what is done must not be what fills it.
+    let rig = Rig::new(&redis.url()).await.set("QUEUE__RETENTION__COMPLETED_COUNT", "1000000");
     let (api, broker) = (rig.api().await, rig.broker());
     redis.config_set("maxmemory-policy", "noeviction").await;
     redis.config_set("maxmemory", &(redis.memory().await + 4_000_000).to_string()).await;
@@ -101,8 +103,11 @@ async fn memory_is_full_and_nothing_is_evicted() {
     let waiting = jobs(&broker, JobState::Available).await.len();
     assert!(waiting >= accepted, "{waiting} of {accepted} are there");
 
-    // Leasing, finishing, pausing and cancelling go on with memory full.
-    for path in ["/v1/queues/debug/pause", "/v1/queues/debug/resume"] {
+    // Fuller than full: leasing, finishing, pausing and cancelling go on all the same.
+    redis.config_set("maxmemory", &(redis.memory().await - 500_000).to_string()).await;
+    let one = jobs(&broker, JobState::Available).await[0].id;
+    let cancel = format!("/v1/jobs/{one}/cancel");
+    for path in ["/v1/queues/debug/pause", &cancel, "/v1/queues/debug/resume"] {
         let answer = api.client.post(path, &json!({})).await;
         assert!(answer.status.is_success(), "{answer:?}");
     }
@@ -118,4 +123,26 @@ async fn memory_is_full_and_nothing_is_evicted() {
     .await;
     drained(&broker, SOON).await;
     assert!(worker.is_running());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_comes_after_those_who_need_it() {
+    let _turn = turn::beside_others().await;
+    let mut redis = durable().await;
+    let rig = Rig::new(&redis.url()).await;
+    redis.kill().await;
+    let mut worker = rig.worker("worker").await;
+    let mut api = rig.api_that_is_up().await;
+    api.client.post("/v1/jobs", &json!({"kind": "debug.noop"})).await.assert_unavailable();
+    redis.start_again().await;
+    let back = Instant::now();
+    let accepted = testkit::wait_for("the API accepts jobs", SOON, async || {
+        let answer = api.client.post("/v1/jobs", &json!({"kind": "debug.noop"})).await;
+        (answer.status == StatusCode::ACCEPTED).then(|| answer.job())
+    })
+    .await;
+    reaches(&rig.broker(), accepted, JobState::Completed, SOON).await;
+    println!("done {:?} after Redis came", back.elapsed());
+    assert!(back.elapsed() < BACK_AT_WORK, "{:?}", back.elapsed());
+    assert!(worker.is_running() && api.process.is_running());
 }

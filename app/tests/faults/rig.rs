@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::QueueUrl;
+use config::{QueueUrl, SqliteTarget};
 use job::{Clock, Envelope, IdSource, JobId, JobState, Kind, QueueName, SystemClock};
 use queue::redis::{RedisBroker, RedisSettings};
+use queue::sqlite::SqliteBroker;
 use queue::{Broker, Filter, JobRecord, Settings};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -153,13 +154,16 @@ impl Rig {
         RedisBroker::lazy(&url, redis, settings).unwrap()
     }
 
-    /// A job with its kind's usual limits.
-    pub fn job(&self, kind: &str, args: &Value) -> Envelope {
-        self.job_in("debug", kind, args)
+    /// The queue in an SQLite file, seen from the test itself.
+    pub async fn sqlite_broker(&self) -> SqliteBroker {
+        let QueueUrl::Sqlite(SqliteTarget::File(path)) = self.queue_url.parse().unwrap() else { panic!("not a file") };
+        let settings = Settings { queues: queues(), ..Settings::default() };
+        SqliteBroker::open(&path.display().to_string(), settings).await.unwrap()
     }
 
-    pub fn job_in(&self, queue_name: &str, kind: &str, args: &Value) -> Envelope {
-        let queue = queue(queue_name);
+    /// A job of the queue `debug`, with the default limits.
+    pub fn job(&self, kind: &str, args: &Value) -> Envelope {
+        let queue = queue("debug");
         let args = RawValue::from_string(args.to_string()).unwrap();
         Envelope::raw(self.ids.next(&queue), Kind::new(kind).unwrap(), queue, args, SystemClock.now())
     }
@@ -171,12 +175,12 @@ impl Rig {
 }
 
 /// How many jobs of all queues are in `state`.
-pub async fn count(broker: &RedisBroker, state: JobState) -> u64 {
+pub async fn count(broker: &dyn Broker, state: JobState) -> u64 {
     broker.stats().await.unwrap().iter().map(|queue| queue.count(state)).sum()
 }
 
 /// Waits until no job waits or runs.
-pub async fn drained(broker: &RedisBroker, timeout: Duration) {
+pub async fn drained(broker: &dyn Broker, timeout: Duration) {
     wait_until("every job has ended", timeout, async || {
         let Ok(stats) = broker.stats().await else { return false };
         let open = [JobState::Scheduled, JobState::Available, JobState::Running];
@@ -186,7 +190,7 @@ pub async fn drained(broker: &RedisBroker, timeout: Duration) {
 }
 
 /// All jobs in `state`.
-pub async fn jobs(broker: &RedisBroker, state: JobState) -> Vec<JobRecord> {
+pub async fn jobs(broker: &dyn Broker, state: JobState) -> Vec<JobRecord> {
     let filter = Filter { state: Some(state), ..Filter::default() };
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
@@ -199,12 +203,12 @@ pub async fn jobs(broker: &RedisBroker, state: JobState) -> Vec<JobRecord> {
     }
 }
 
-pub async fn job(broker: &RedisBroker, id: JobId) -> JobRecord {
+pub async fn job(broker: &dyn Broker, id: JobId) -> JobRecord {
     broker.get(id).await.unwrap().unwrap_or_else(|| panic!("job {id} is gone"))
 }
 
 /// Waits until a job is in `state`.
-pub async fn reaches(broker: &RedisBroker, id: JobId, state: JobState, timeout: Duration) -> JobRecord {
+pub async fn reaches(broker: &dyn Broker, id: JobId, state: JobState, timeout: Duration) -> JobRecord {
     testkit::wait_for(&format!("job {id} is {state}"), timeout, async || {
         broker.get(id).await.ok().flatten().filter(|job| job.state == state)
     })

@@ -36,7 +36,7 @@ impl Scene {
         let api = rig.api().await;
         let workers = [rig.worker("first").await, rig.worker("second").await];
         let load = Load::start(&api.client, 8, Duration::from_millis(4));
-        load.goes_on(200).await;
+        load.goes_on(400).await;
         Self { rig, broker, api, workers, load, probes: 0 }
     }
 

@@ -69,3 +69,28 @@ async fn what_still_runs_at_the_soft_deadline_goes_to_another_worker_uncharged()
         assert_eq!((job.attempt, job.losses), (1, 0), "{job:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_redis_is_away_still_ends_in_time() {
+    let _turn = turn::beside_others().await;
+    for is_frozen in [false, true] {
+        let mut redis = Redis::with_aof().await;
+        let rig = Rig::new(&redis.url()).await.set("WORKER__SHUTDOWN_SOFT", "1s").set("WORKER__SHUTDOWN_HARD", "3s");
+        let broker = rig.broker();
+        let sleep = rig.job("debug.sleep", &json!({"ms": 60_000}));
+        broker.enqueue(&[sleep.clone().into()]).await.unwrap();
+        let mut worker = rig.worker("worker").await;
+        reaches(&broker, sleep.id, JobState::Running, SOON).await;
+        if is_frozen {
+            redis.freeze();
+        } else {
+            redis.kill().await;
+        }
+        let began = Instant::now();
+        let status = worker.terminate(Duration::from_secs(15)).await;
+        println!("Redis frozen: {is_frozen}; ended after {:?} with {status}", began.elapsed());
+        // It could not give its job back, and says so.
+        assert_eq!(status.code(), Some(1), "{}", worker.log());
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+}

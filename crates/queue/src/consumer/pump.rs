@@ -3,7 +3,7 @@
 //! 1. It counts what is buffered and running against the concurrency, plus a little ahead: what was finished in the last
 //!    hundredth of a second, so that fast jobs never wait for a round trip and slow jobs are never hoarded.
 //! 2. It divides the room among the queues that may have work, by weight, and sends one exchange a queue that hands
-//!    back what ended and asks for more. Up to two exchanges of a queue travel at a time; while they do, ends gather,
+//!    back what ended and asks for more. Up to four exchanges of a queue travel at a time; while they do, ends gather,
 //!    so that a busy worker makes few, full calls and an idle one answers at once.
 //! 3. A queue that gave less than it was asked for is dry: it is asked again when somebody calls or its next job is due.
 //! 4. When suspects wait and this worker is chosen, it takes nothing until it holds nothing, and then one suspect alone.
@@ -31,8 +31,8 @@ use crate::lease::{Disposition, Exchange, Finish, FinishResult, LeaseRequest, So
 
 /// The most that is leased ahead of what runs.
 const MAX_AHEAD: usize = 1_024;
-/// A second call of a queue is worth it only with so much in it.
-const FULL_ENOUGH: usize = 64;
+/// A further call of a queue is worth it only with so much in it.
+const FULL_ENOUGH: usize = 128;
 /// How long a dry queue is believed without a call.
 const BELIEVED: Duration = Duration::from_secs(2);
 /// The longest pause between two tries while the queue is away.

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 use super::Share;
 use crate::lease::Finish;
 
-/// How many exchanges of one queue may be under way at a time: while one travels, the next is filled.
-pub(super) const CALLS: usize = 2;
+/// How many exchanges of one queue may be under way at a time: while Redis works at one, the others travel or are filled,
+/// so that it never waits for us.
+pub(super) const CALLS: usize = 4;
 
 /// The state of one queue.
 #[derive(Debug)]

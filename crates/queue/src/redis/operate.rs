@@ -41,10 +41,9 @@ impl RedisBroker {
     }
 
     pub(super) async fn set_paused(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        self.register(queue).await?;
-        let mut cmd = redis::cmd("SET");
-        cmd.arg(format!("{}p", self.base(queue))).arg(1);
-        self.link.send(&cmd).await.map(|_| ())
+        // A full Redis takes no new name; the housekeeping brings it in later.
+        let _ = self.register(queue).await;
+        self.call(&script::PAUSE, &self.base(queue), &[self.now_arg()]).await.map(|_| ())
     }
 
     pub(super) async fn lift_pause(&self, queue: &QueueName) -> Result<(), BrokerError> {

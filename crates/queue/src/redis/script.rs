@@ -25,6 +25,7 @@ script!(MAINTAIN, " flags=allow-oom", "lua/maintain.lua");
 script!(DISOWN, " flags=allow-oom", "lua/disown.lua");
 script!(CANCEL, " flags=allow-oom", "lua/cancel.lua");
 script!(REDRIVE, " flags=allow-oom", "lua/redrive.lua");
+script!(PAUSE, " flags=allow-oom", "lua/pause.lua");
 script!(RESUME, " flags=allow-oom", "lua/resume.lua");
 script!(LOOK, " flags=no-writes", "lua/look.lua");
 script!(PAGE, " flags=allow-oom", "lua/page.lua");

@@ -57,7 +57,17 @@ local function drop(ids)
   trimmed = trimmed + #ids
   left = left - #ids
 end
-local over = call('LLEN', C) - tonumber(ARGV[8])
+-- What is done makes room before anything is refused: no client is turned away for the sake of a history.
+local function memory_is_nearly_full()
+  local info = redis.pcall('INFO', 'memory')
+  if type(info) ~= 'string' then return false end -- this user may not ask
+  local used, max = string.match(info, 'used_memory:(%d+)'), string.match(info, '\nmaxmemory:(%d+)')
+  return used and max and tonumber(max) > 0 and tonumber(used) > tonumber(max) * 0.95
+end
+local kept = tonumber(ARGV[8])
+local done = call('LLEN', C)
+if done > 0 and memory_is_nearly_full() then kept = 0 end
+local over = done - kept
 if over > 0 and left > 0 then drop(call('LPOP', C, math.min(over, left))) end
 if left > 0 then
   local oldest = call('LRANGE', C, 0, math.min(left, 128) - 1)
