@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use mail::{DkimSigner, EmailAddress, Renderer, SenderProfile, SmtpTransport};
+use store::Category;
 
 /// A sender profile and what signs for it.
 pub struct Sender {
-    /// Name, address, class.
+    /// Name and address.
     pub profile: SenderProfile,
+    /// What its mails are to their readers, where nobody says otherwise.
+    pub category: Category,
     /// Signs for the domain of the address.
     pub signer: Arc<DkimSigner>,
     /// The MAIL FROM of its mails: where bounces go.

@@ -5,7 +5,7 @@ use axum::extract::State as Shared;
 use jiff::Timestamp;
 use mail::EmailAddress;
 use serde::Serialize;
-use store::{Attempt, AttemptOutcome, Delivery, DeliveryFilter, DeliveryState};
+use store::{Attempt, AttemptOutcome, Category, Class, Delivery, DeliveryFilter, DeliveryState};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -38,8 +38,12 @@ pub struct DeliverySummary {
     template: String,
     /// The sender profile.
     sender: String,
-    /// transactional, alert …
-    class: String,
+    /// What it is to its reader: booking, account, security, alert or report.
+    #[schema(value_type = String, example = "booking")]
+    category: Category,
+    /// How it is sent: booking, account, alert or report.
+    #[schema(value_type = String, example = "booking")]
+    class: Class,
     /// The address.
     recipient: String,
     /// The name beside it.
@@ -79,6 +83,7 @@ impl From<Delivery> for DeliverySummary {
             booking_id: d.booking_id,
             template: d.template,
             sender: d.sender,
+            category: d.category,
             class: d.class,
             recipient: d.recipient,
             recipient_name: d.recipient_name,
@@ -126,7 +131,7 @@ pub struct AttemptView {
     text: Option<String>,
     /// How long it took.
     duration_ms: u64,
-    /// sent, deferred, failed, unknown, expired, held, suppressed or lost.
+    /// sent, deferred, failed, unknown, expired, held, suppressed, cancelled or lost.
     #[schema(value_type = String, example = "sent")]
     outcome: AttemptOutcome,
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use queue::Disposition;
 use serde_json::{Value, json};
-use store::NewDelivery;
+use store::{Category, NewDelivery};
 
 use crate::harness::{App, uuid_of};
 
@@ -157,18 +157,13 @@ async fn a_booking_and_its_mails_can_be_looked_at() {
     app.post(EVENTS, &example().to_string()).send().await.expect(202);
     app.store
         .apply_event("bk_1001", 1, now(), |_, booking| {
+            let (template, to) = ("booking_confirmed_student", booking.student.email.as_str());
+            let key = format!("booking:bk_1001:v1:{template}:student");
             vec![NewDelivery {
-                id: uuid_of(5),
-                idempotency_key: "booking:bk_1001:v1:booking_confirmed_student:student".to_owned(),
-                template: "booking_confirmed_student".to_owned(),
-                sender: "bookings".to_owned(),
-                class: "transactional".to_owned(),
-                recipient: booking.student.email.clone(),
                 recipient_name: Some(booking.student.name.clone()),
-                data: json!({}),
                 booking_id: Some(booking.id.clone()),
                 job_id: uuid_of(6),
-                deadline: None,
+                ..NewDelivery::new(uuid_of(5), key, Category::Booking, template, "bookings", to)
             }]
         })
         .await

@@ -115,6 +115,6 @@ mod tests {
         let path = ["mail", "senders", "invoices", "class"].map(str::to_owned);
         let text = example(&path).expect("class is taught");
         assert!(text.contains("[mail.senders.invoices]"), "{text}");
-        assert!(text.contains("POSTRIDER__MAIL__SENDERS__INVOICES__CLASS=transactional"), "{text}");
+        assert!(text.contains("POSTRIDER__MAIL__SENDERS__INVOICES__CLASS=booking"), "{text}");
     }
 }

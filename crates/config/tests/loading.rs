@@ -79,7 +79,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(config.api.listen.port(), 8181);
     assert_eq!(config.queues["reports"].weight, 1);
     assert_eq!(config.queues["bookings"].weight, 5);
-    assert_eq!(config.mail.senders["reports"].class, MailClass::Transactional);
+    assert_eq!(config.mail.senders["reports"].class, MailClass::Booking);
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn a_bad_sender_is_named_and_a_line_break_never_reaches_a_header() {
     );
     assert!(
         refused("POSTRIDER__MAIL__SENDERS__HELLO__CLASS", "spam")
-            .contains("must be one of transactional, alert, security")
+            .contains("must be one of booking, account, security, alert, report")
     );
     assert!(
         refused("POSTRIDER__MAIL__DOMAIN", "localhost").contains("mail.domain = \"localhost\": must be a domain name")

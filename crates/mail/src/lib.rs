@@ -29,7 +29,7 @@ pub use catcher::{Catcher, CatcherOptions, CaughtMail, Inbox};
 pub use dkim::{DkimError, DkimKey, DkimSigner};
 pub use message::{Draft, MessageError, MessageId};
 pub use render::{RenderError, Rendered, Renderer};
-pub use sender::{MailClass, SenderProfile};
+pub use sender::SenderProfile;
 pub use transport::{
     Accepted, Credentials, Envelope, RelayConfig, Security, SendError, SendErrorKind, SendPhase, SmtpTransport,
     Timeouts, TlsRoots,

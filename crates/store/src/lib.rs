@@ -26,8 +26,8 @@ pub use bookings::{
 };
 pub use db::{Backend, Store, StoreConfig};
 pub use deliveries::{
-    Attempt, AttemptOutcome, AttemptReport, Begun, Delivery, DeliveryFilter, DeliveryRef, DeliveryState, MailPhase,
-    Moved, NewDelivery, OnTheWire,
+    Attempt, AttemptOutcome, AttemptReport, Begun, Category, Class, Delivery, DeliveryFilter, DeliveryRef,
+    DeliveryState, MailPhase, Moved, NewDelivery, OnTheWire,
 };
 pub use effects::Effect;
 pub use endings::{Closed, JobEnd};

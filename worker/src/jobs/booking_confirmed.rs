@@ -12,7 +12,7 @@ use job::{Attempt, Completed, FieldError, Job, Outcome, Unfinished};
 use queue::Enqueue;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Booking, BookingEvent, DeliveryState, EventApplied, NewDelivery, Party};
+use store::{Booking, BookingEvent, Category, DeliveryState, EventApplied, NewDelivery, Party};
 use uuid::Uuid;
 
 use crate::context::Context;
@@ -105,18 +105,14 @@ fn mail_to(
     deadline: Timestamp,
 ) -> NewDelivery {
     let job_id = context.ids.next(&EmailSend::queue()).uuid();
+    let key = format!("booking:{}:v{version}:booking_confirmed:{role}", booking.id);
+    let template = format!("booking_confirmed_{role}");
     NewDelivery {
-        id: job_id,
-        idempotency_key: format!("booking:{}:v{version}:booking_confirmed:{role}", booking.id),
-        template: format!("booking_confirmed_{role}"),
-        sender: "bookings".to_owned(),
-        class: "booking".to_owned(),
-        recipient: party.email.clone(),
         recipient_name: Some(party.name.clone()),
         data: template_data(booking, party),
         booking_id: Some(booking.id.clone()),
-        job_id,
         deadline: Some(deadline),
+        ..NewDelivery::new(job_id, key, Category::Booking, template, "bookings", party.email.as_str())
     }
 }
 

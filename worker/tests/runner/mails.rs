@@ -9,10 +9,10 @@ use job::{Clock, JobId, JobState, SystemClock};
 use mail::catcher::{Reaction, Script, Step};
 use mail::zone::{DEV_DOMAIN, bounce_domain, dev_zone, ehlo_name};
 use mail::{
-    Catcher, DkimKey, DkimSigner, DnsServer, EmailAddress, MailClass, RelayConfig, Renderer, SenderProfile,
-    SmtpTransport, Verifier,
+    Catcher, DkimKey, DkimSigner, DnsServer, EmailAddress, RelayConfig, Renderer, SenderProfile, SmtpTransport,
+    Verifier,
 };
-use store::{AttemptOutcome, Delivery, DeliveryState, NewDelivery, Store, StoreConfig};
+use store::{AttemptOutcome, Category, Delivery, DeliveryState, NewDelivery, Store, StoreConfig};
 use testkit::Database;
 use tokio::runtime::Handle;
 use worker::Mailer;
@@ -43,8 +43,8 @@ impl Post {
                 display_name: None,
                 reply_to: None,
                 dkim_selector: "runner".to_owned(),
-                class: MailClass::Transactional,
             },
+            category: Category::Booking,
             signer: Arc::new(DkimSigner::new(&key, DEV_DOMAIN, "runner").unwrap()),
             bounce: address(&format!("bounces@{}", bounce_domain(DEV_DOMAIN))),
         };
@@ -77,18 +77,10 @@ impl Post {
         let context = &self.stage.context;
         let id = context.ids.next(&queue("emails")).uuid();
         let sample = include_str!("../../../email_templates/booking_confirmed_student/sample.json");
+        let (template, to) = ("booking_confirmed_student", "zoe.lindstrom@example.com");
         let new = NewDelivery {
-            id,
-            idempotency_key: id.to_string(),
-            template: "booking_confirmed_student".to_owned(),
-            sender: "bookings".to_owned(),
-            class: "booking".to_owned(),
-            recipient: "zoe.lindstrom@example.com".to_owned(),
-            recipient_name: None,
             data: serde_json::from_str(sample).unwrap(),
-            booking_id: None,
-            job_id: id,
-            deadline: None,
+            ..NewDelivery::new(id, id.to_string(), Category::Booking, template, "bookings", to)
         };
         let now = context.clock.now();
         let written = context.store.insert_deliveries(&[new], now).await.unwrap();

@@ -27,17 +27,23 @@ pub struct Sender {
     pub class: MailClass,
 }
 
-/// What is at stake with a mail: how long it is worth trying, and what to do when its fate is unknown.
+/// What a sender's mails are to their readers, where the mail itself does not say: how long they are worth trying, and
+/// what to do when their fate is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MailClass {
-    /// A booking, a greeting: never twice.
+    /// About a lesson: worth a day, never twice.
     #[default]
-    Transactional,
-    /// An operator must know: rather twice than not at all.
-    Alert,
-    /// Password resets and the like: worth little after minutes.
+    #[serde(alias = "transactional")]
+    Booking,
+    /// A greeting, an address to verify: worth an hour, never twice.
+    Account,
+    /// Password resets and the like: worth an hour, never twice.
     Security,
+    /// An operator must know: worth an hour, rather twice than not at all.
+    Alert,
+    /// Regular figures: worth six hours, never twice.
+    Report,
 }
 
 /// A signing key.
@@ -113,8 +119,8 @@ impl Sender {
 pub(super) fn default_senders() -> BTreeMap<String, Sender> {
     [
         ("alerts", "Postrider Alerts", MailClass::Alert),
-        ("bookings", "Bookings", MailClass::Transactional),
-        ("hello", "Hello", MailClass::Transactional),
+        ("bookings", "Bookings", MailClass::Booking),
+        ("hello", "Hello", MailClass::Account),
         ("security", "Security", MailClass::Security),
     ]
     .into_iter()

@@ -3,7 +3,6 @@
 use mail_parser::MessageParser;
 
 use super::*;
-use crate::sender::MailClass;
 
 fn sender() -> SenderProfile {
     SenderProfile {
@@ -12,7 +11,6 @@ fn sender() -> SenderProfile {
         display_name: Some("Café Bookings".to_owned()),
         reply_to: Some(EmailAddress::parse("help@postrider.test").unwrap()),
         dkim_selector: "dev".to_owned(),
-        class: MailClass::Transactional,
     }
 }
 

@@ -35,7 +35,6 @@ pub fn sender() -> SenderProfile {
         display_name: Some("Bookings".to_owned()),
         reply_to: None,
         dkim_selector: SELECTOR.to_owned(),
-        class: MailClass::Transactional,
     }
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::class::Class;
 use super::record::{Delivery, delivery_columns};
 use super::settle::{AttemptReport, write_attempt};
 use super::state::{AttemptOutcome, DeliveryState, MailPhase};
@@ -40,7 +41,7 @@ pub(super) struct Found {
     pub(super) state: DeliveryState,
     pub(super) phase: Option<MailPhase>,
     pub(super) lease_token: Option<i64>,
-    class: String,
+    class: Class,
     pub(super) attempts: i64,
     begun_at: Option<At>,
 }
@@ -56,12 +57,6 @@ impl Record for Found {
             begun_at: row.get("begun_at")?,
         })
     }
-}
-
-/// Whether mails of a class are sent again when nobody knows whether the receiver took them: an alert that arrives twice
-/// is better than one that does not arrive.
-fn resends(class: &str) -> bool {
-    class == "alert"
 }
 
 impl Store {
@@ -84,7 +79,7 @@ impl Store {
             let Some(found) = self.look(id).await? else { return Ok(Begun::Missing) };
             match (found.state, found.phase) {
                 (DeliveryState::Queued | DeliveryState::Deferred, _) => {}
-                (DeliveryState::Sending, Some(MailPhase::Data)) if !resends(&found.class) => {
+                (DeliveryState::Sending, Some(MailPhase::Data)) if !found.class.resends_unknown() => {
                     if self.give_up(id, &found, now).await? {
                         return Ok(Begun::BecameUnknown);
                     }

@@ -40,7 +40,7 @@ impl Store {
                 "UPDATE deliveries SET state = 'cancelled', lease_token = NULL, next_attempt_at = NULL, touched_at = $2
                  WHERE id = $1 AND state IN ({sources})
                  RETURNING id, idempotency_key, job_id, release, state",
-                sources = DeliveryState::Cancelled.sources(),
+                sources = DeliveryState::called_off_from(),
             )))
             .bind(id)
             .bind(At(now))

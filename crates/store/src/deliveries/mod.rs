@@ -9,9 +9,11 @@
 //! 6. A job that ended without bringing its mail to an end takes the mail with it (`close`).
 //! 7. Anyone may ask what became of it (`read`).
 //!
-//! [`DeliveryState::can`] is the table of all moves; every update names its sources from it.
+//! [`DeliveryState::can`] is the table of all moves; every update names its sources from it. [`Class`] says what differs
+//! between kinds of mail.
 
 mod begin;
+mod class;
 mod close;
 mod insert;
 mod intervene;
@@ -21,6 +23,7 @@ mod settle;
 mod state;
 
 pub use begin::{Begun, OnTheWire};
+pub use class::{Category, Class};
 pub use insert::NewDelivery;
 pub use intervene::Moved;
 pub use read::DeliveryFilter;

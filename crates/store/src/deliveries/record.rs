@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::class::{Category, Class};
 use super::state::{AttemptOutcome, DeliveryState, MailPhase};
 use crate::db::{At, Record, Row};
 use crate::error::StoreError;
@@ -21,16 +22,28 @@ pub struct Delivery {
     pub template: String,
     /// The sender profile's name.
     pub sender: String,
-    /// The sender's class.
-    pub class: String,
+    /// What it is to its reader.
+    pub category: Category,
+    /// How it is sent.
+    pub class: Class,
     /// The address that it goes to.
     pub recipient: String,
     /// The name beside it.
     pub recipient_name: Option<String>,
     /// What the template is filled with.
     pub data: serde_json::Value,
+    /// The recipient's language, BCP 47; none is English.
+    pub locale: Option<String>,
+    /// The invitation that it carries, as `mail::calendar` reads it.
+    pub calendar: Option<serde_json::Value>,
+    /// What is sent or filled in and must not be read here, sealed; none in lists.
+    pub content: Option<Vec<u8>>,
+    /// The To and Cc that are shown, where several recipients share a mail.
+    pub headers_to: Option<serde_json::Value>,
     /// The booking that it is about.
     pub booking_id: Option<String>,
+    /// The `POST /v1/emails` that it belongs to.
+    pub email_id: Option<Uuid>,
     /// The subject as it went over the wire.
     pub subject: Option<String>,
     /// Where it stands.
@@ -61,12 +74,16 @@ pub struct Delivery {
     pub sent_at: Option<Timestamp>,
 }
 
-/// Names the columns of [`Delivery`]: never `*`, which breaks prepared statements when a migration adds a column.
+/// Names the columns of [`Delivery`]: never `*`, which breaks prepared statements when a migration adds a column. Lists,
+/// which may be long, go without the content.
 macro_rules! delivery_columns {
+    (listed) => {
+        "id, idempotency_key, template, sender, category, class, recipient, recipient_name, data, locale, calendar,
+         headers_to, booking_id, email_id, subject, state, phase, release, attempts, message_id, mail_date, job_id,
+         deadline, next_attempt_at, last_error, created_at, touched_at, sent_at"
+    };
     () => {
-        "id, idempotency_key, template, sender, class, recipient, recipient_name, data, booking_id, subject, state,
-         phase, release, attempts, message_id, mail_date, job_id, deadline, next_attempt_at, last_error, created_at,
-         touched_at, sent_at"
+        concat!(delivery_columns!(listed), ", content")
     };
 }
 pub(super) use delivery_columns;
@@ -79,11 +96,17 @@ impl Record for Delivery {
             idempotency_key: row.get("idempotency_key")?,
             template: row.get("template")?,
             sender: row.get("sender")?,
+            category: row.get("category")?,
             class: row.get("class")?,
             recipient: row.get("recipient")?,
             recipient_name: row.get("recipient_name")?,
             data: row.get::<Json<serde_json::Value>>("data")?.0,
+            locale: row.get("locale")?,
+            calendar: row.get::<Option<Json<serde_json::Value>>>("calendar")?.map(|json| json.0),
+            content: row.get("content")?,
+            headers_to: row.get::<Option<Json<serde_json::Value>>>("headers_to")?.map(|json| json.0),
             booking_id: row.get("booking_id")?,
+            email_id: row.get("email_id")?,
             subject: row.get("subject")?,
             state: row.get("state")?,
             phase: row.get("phase")?,

@@ -179,6 +179,20 @@ impl Store {
         self.settle(id, lease_token, End::of(DeliveryState::Suppressed, AttemptOutcome::Suppressed), report, now).await
     }
 
+    /// What the mail would have said is no longer so.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn mark_called_off(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        report: &AttemptReport,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.settle(id, lease_token, End::of(DeliveryState::Cancelled, AttemptOutcome::Cancelled), report, now).await
+    }
+
     /// One round trip on Postgres, one turn of the writer on SQLite: this is on the way of every mail.
     async fn settle(
         &self,

@@ -56,6 +56,8 @@ words! {
         Held = "held",
         /// The recipient must not be written to.
         Suppressed = "suppressed",
+        /// What it would have said was no longer so.
+        Cancelled = "cancelled",
         /// The worker vanished; another attempt took over.
         Lost = "lost",
     }
@@ -68,7 +70,7 @@ impl DeliveryState {
     /// |---|---|---|
     /// | queued, deferred | sending | an attempt begins |
     /// | sending | sending | another attempt takes over from one that vanished |
-    /// | sending | sent, deferred, failed, unknown, expired, held, suppressed | the attempt that holds the lease |
+    /// | sending | sent, deferred, failed, unknown, expired, held, suppressed, cancelled | the attempt that holds the lease |
     /// | unknown | sent, failed | that attempt, when it got its reply after all; or a person |
     /// | queued, deferred, held, unknown | cancelled | a person or the sender |
     /// | all but sending, sent, cancelled | queued | a release: a repaired domain, or a person |
@@ -82,9 +84,15 @@ impl DeliveryState {
             S::Sending => matches!(self, S::Queued | S::Deferred | S::Sending),
             S::Sent | S::Failed => matches!(self, S::Sending | S::Unknown),
             S::Deferred | S::Unknown | S::Expired | S::Held | S::Suppressed => self == S::Sending,
-            S::Cancelled => matches!(self, S::Queued | S::Deferred | S::Held | S::Unknown),
+            S::Cancelled => self == S::Sending || self.can_be_called_off(),
             S::Queued => !matches!(self, S::Sending | S::Sent | S::Cancelled),
         }
+    }
+
+    /// Whether somebody outside of any attempt can still call it off: not once an attempt has it.
+    #[must_use]
+    pub fn can_be_called_off(self) -> bool {
+        matches!(self, Self::Queued | Self::Deferred | Self::Held | Self::Unknown)
     }
 
     /// Where a mail in this state and phase ends when its job ended without bringing it to an end; nothing where it has
@@ -113,9 +121,18 @@ impl DeliveryState {
 
     /// The states that may go over to `self`, as the inside of an SQL `IN (…)`.
     pub(super) fn sources(self) -> String {
-        let from = Self::ALL.iter().filter(|from| from.can(self));
-        from.map(|from| format!("'{from}'")).collect::<Vec<_>>().join(", ")
+        in_sql(|from| from.can(self))
     }
+
+    /// The states that somebody can still call off, as the inside of an SQL `IN (…)`.
+    pub(super) fn called_off_from() -> String {
+        in_sql(Self::can_be_called_off)
+    }
+}
+
+fn in_sql(fits: impl Fn(DeliveryState) -> bool) -> String {
+    let states = DeliveryState::ALL.iter().filter(|state| fits(**state));
+    states.map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -139,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_mail_on_its_way_can_be_neither_cancelled_nor_released() {
-        assert!(!Sending.can(Cancelled));
+        assert!(!Sending.can_be_called_off());
         assert!(!Sending.can(Queued));
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::{
-    BookingEventKind, DeliveryRef, NewBookingEvent, NewDelivery, Party, Price, Snapshot, Store, StoreConfig,
+    BookingEventKind, Category, DeliveryRef, NewBookingEvent, NewDelivery, Party, Price, Snapshot, Store, StoreConfig,
     content_hash,
 };
 use testkit::{Database, janitor};
@@ -134,16 +134,10 @@ pub fn event(booking_id: &str, version: i64, event: BookingEventKind, snapshot: 
 
 pub fn mail(key: &str) -> NewDelivery {
     NewDelivery {
-        id: fresh_id(),
-        idempotency_key: key.to_owned(),
-        template: "booking_confirmed".to_owned(),
-        sender: "bookings".to_owned(),
-        class: "booking".to_owned(),
-        recipient: "Zoe@People.test".to_owned(),
         recipient_name: Some("Zoë Ångström".to_owned()),
         data: json!({"service": "Piano", "n": 1}),
-        booking_id: None,
         job_id: fresh_id(),
         deadline: Some(at(3600)),
+        ..NewDelivery::new(fresh_id(), key, Category::Booking, "booking_confirmed", "bookings", "Zoe@People.test")
     }
 }

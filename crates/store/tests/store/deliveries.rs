@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use store::{
-    AttemptOutcome, AttemptReport, Begun, Delivery, DeliveryState, MailPhase, Moved, NewDelivery, OnTheWire, Store,
+    AttemptOutcome, AttemptReport, Begun, Category, Class, Delivery, DeliveryFilter, DeliveryState, MailPhase, Moved,
+    NewDelivery, OnTheWire, Store,
 };
 use uuid::Uuid;
 
@@ -71,15 +72,29 @@ async fn in_state(store: &Store, state: DeliveryState) -> Uuid {
 
 on_both! {
     async fn a_mail_reads_back_as_it_was_written(world) {
-        let new = NewDelivery { booking_id: Some("bk_1".to_owned()), ..mail("k") };
+        let new = NewDelivery {
+            booking_id: Some("bk_1".to_owned()),
+            category: Category::Security,
+            locale: Some("de-AT".to_owned()),
+            calendar: Some(serde_json::json!({ "sequence": 3 })),
+            content: Some(vec![0, 255, 7]),
+            headers_to: Some(serde_json::json!({ "to": ["a@people.test"] })),
+            email_id: Some(fresh_id()),
+            ..mail("k")
+        };
         let written = world.store.insert_deliveries(std::slice::from_ref(&new), at(0)).await.unwrap().remove(0);
         assert_eq!((written.id, written.job_id, written.release), (new.id, new.job_id, 0));
         let read = row(&world.store, new.id).await;
         assert_eq!(
-            (read.idempotency_key, read.template, read.sender, read.class, read.recipient, read.recipient_name),
-            (new.idempotency_key, new.template, new.sender, new.class, new.recipient, new.recipient_name)
+            (read.idempotency_key, read.template, read.sender, read.category, read.recipient, read.recipient_name),
+            (new.idempotency_key, new.template, new.sender, new.category, new.recipient, new.recipient_name)
         );
         assert_eq!((read.data, read.booking_id, read.deadline), (new.data, new.booking_id, new.deadline));
+        assert_eq!(read.class, Class::Account);
+        assert_eq!((read.locale, read.calendar, read.email_id), (new.locale, new.calendar, new.email_id));
+        assert_eq!((read.content, read.headers_to), (new.content, new.headers_to));
+        let listed = world.store.list_deliveries(&DeliveryFilter::default(), 10, None).await.unwrap().items;
+        assert_eq!(listed[0].content, None, "lists do not carry what mails carry");
         assert_eq!((read.state, read.phase, read.attempts), (DeliveryState::Queued, None, 0));
         assert_eq!((read.created_at, read.touched_at, read.sent_at), (at(0), at(0), None));
     }
@@ -200,7 +215,7 @@ on_both! {
     }
 
     async fn an_alert_is_sent_again_when_its_worker_vanished_in_the_body(world) {
-        let alert = NewDelivery { class: "alert".to_owned(), ..mail("k") };
+        let alert = NewDelivery { category: Category::Alert, ..mail("k") };
         let id = world.store.insert_deliveries(&[alert], at(0)).await.unwrap()[0].id;
         begin_and_mark(&world.store, id, THEIRS).await;
         let again = begin(&world.store, id, MINE).await;

@@ -1,0 +1,69 @@
+//! From the configuration to the parts: the only place that knows which backend is in use.
+//!
+//! One file a part: `queue`, `store` (and its tables), `mailer`, `runner`; [`Parts`] holds what the roles share.
+
+mod mailer;
+mod queue;
+mod runner;
+mod store;
+
+pub use queue::{broker, queue_names, redis_broker};
+pub use runner::runner_settings;
+pub use store::{Schema, open_store};
+
+use std::sync::Arc;
+
+use ::queue::Broker;
+use ::store::Store;
+use anyhow::bail;
+use config::Config;
+use job::{Clock, IdSource, SystemClock};
+use telemetry::metrics::Meters;
+use worker::{Context, Registry};
+
+/// The parts that the API and the worker share.
+pub struct Parts {
+    /// The configuration that they were built from.
+    pub config: Config,
+    /// The queue.
+    pub broker: Arc<dyn Broker>,
+    /// The store.
+    pub store: Store,
+    /// All kinds of jobs.
+    pub registry: Arc<Registry>,
+    /// New ids.
+    pub ids: Arc<IdSource>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub meters: Meters,
+}
+
+impl Parts {
+    /// Builds the parts. A queue or store that is away is no error here: it is ridden out.
+    pub async fn build(config: Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let broker = broker(&config).await?;
+        let store = open_store(&config).await?;
+        let registry = Arc::new(Registry::standard(config.debug.kinds));
+        if let Some((kind, queue)) = registry.queues_without_consumer(&queue_names(&config)?).first() {
+            bail!(crate::commands::Usage(format!(
+                "kind {kind} waits in queue {queue}, which no worker consumes: add [queues.{queue}] to the configuration"
+            )));
+        }
+        let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
+        Ok(Self { config, broker, store, registry, ids, clock, meters: Meters::default() })
+    }
+
+    /// What jobs may use.
+    pub fn context(&self) -> anyhow::Result<Context> {
+        Ok(Context {
+            store: self.store.clone(),
+            broker: Arc::clone(&self.broker),
+            ids: Arc::clone(&self.ids),
+            clock: Arc::clone(&self.clock),
+            mailer: mailer::mailer(&self.config)?.map(Arc::new),
+            meters: self.meters.clone(),
+        })
+    }
+}

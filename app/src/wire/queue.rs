@@ -1,0 +1,70 @@
+//! The queue of the configuration: Redis, or a file.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use config::{Config, QueueUrl, SqliteTarget};
+use job::QueueName;
+use queue::redis::{RedisBroker, RedisSettings};
+use queue::sqlite::SqliteBroker;
+use queue::{Broker, Retention, Settings, Time};
+
+/// The names under `[queues]`.
+pub fn queue_names(config: &Config) -> anyhow::Result<Vec<QueueName>> {
+    config.queues.keys().map(|name| QueueName::new(name).with_context(|| format!("queues.{name}"))).collect()
+}
+
+/// The queue of the configuration.
+pub async fn broker(config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
+    Ok(match &config.queue.url {
+        QueueUrl::Redis(_) => Arc::new(redis_broker(config)?.context("queue.url names a Redis")?),
+        QueueUrl::Sqlite(target) => {
+            let target = match target {
+                SqliteTarget::File(path) => {
+                    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                        std::fs::create_dir_all(folder).with_context(|| format!("queue.url: {}", folder.display()))?;
+                    }
+                    path.display().to_string()
+                }
+                SqliteTarget::Memory => "sqlite::memory:".to_owned(),
+            };
+            Arc::new(SqliteBroker::open(&target, settings(config)?).await.context("queue.url")?)
+        }
+    })
+}
+
+/// The Redis of the configuration, if the queue is there: for what only Redis can be asked.
+pub fn redis_broker(config: &Config) -> anyhow::Result<Option<RedisBroker>> {
+    let QueueUrl::Redis(url) = &config.queue.url else { return Ok(None) };
+    let redis = &config.queue.redis;
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read(path).with_context(|| format!("queue.redis.ca_file: {}", path.display()))
+    };
+    let tuning = RedisSettings {
+        prefix: config.queue.prefix.clone(),
+        connect_timeout: redis.connect_timeout,
+        response_timeout: redis.response_timeout,
+        min_replica_acks: redis.min_replica_acks,
+        ack_timeout: redis.ack_timeout,
+        ca: redis.ca_file.as_ref().map(read).transpose()?,
+        sentinel_user: redis.sentinel_user.clone(),
+        sentinel_password: redis.sentinel_password.clone(),
+    };
+    Ok(Some(RedisBroker::lazy(url, tuning, settings(config)?)?))
+}
+
+fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let kept = &config.queue.retention;
+    Ok(Settings {
+        lease: config.queue.lease,
+        silence: (config.queue.lease - config.queue.heartbeat) / 2,
+        retention: Retention {
+            completed_count: kept.completed_count,
+            completed_age: kept.completed_age,
+            ended_count: kept.dead_count,
+            ended_age: kept.dead_age,
+        },
+        time: Time::Server,
+        queues: queue_names(config)?,
+    })
+}

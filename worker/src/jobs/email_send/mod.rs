@@ -1,0 +1,110 @@
+//! `email.send`: one mail to one person.
+//!
+//! Enqueued for a row of the ledger, under `delivery:{id}:r{release}`. Effect: the mail goes down the path below, and each
+//! step is written in the ledger.
+//! Twice is harmless: an attempt begins only from a waiting row; before the first byte of the body the row is moved to
+//! phase `data` under this attempt's lease token, so that of two attempts one finds out that it is late and drops its
+//! connection; a row found in phase `data` after a crash becomes `unknown`, not another mail.
+//!
+//! The path, one file a step:
+//! 1. `begin`: the row becomes this attempt's, or says why there is nothing to send.
+//! 2. `sender`: the profile that it comes from.
+//! 3. `gate`: would this domain's mail authenticate at the receiver? If not, it is held.
+//! 4. `suppression`: may this person be written to?
+//! 5. `send_time`: is it still worth sending, now?
+//! 6. `render`: template and data become a message.
+//! 7. `sign`: DKIM.
+//! 8. `transport`: the relay, with the ledger's mark before the first byte of the body.
+//! 9. `ledger`: how it ended is written, patiently and under a shield: a store that is away for a moment makes no mail
+//!    `unknown`.
+//!
+//! A step that stops the mail answers a [`Halt`]; `ledger` writes it.
+
+mod begin;
+mod gate;
+mod halt;
+mod ledger;
+mod render;
+mod send_time;
+mod sender;
+mod sign;
+mod suppression;
+mod transport;
+
+pub use halt::Halt;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use job::{Attempt, Job, Outcome, Shield, Unfinished};
+use serde::{Deserialize, Serialize};
+use store::Delivery;
+use uuid::Uuid;
+
+use crate::context::Context;
+use crate::mailer::Mailer;
+
+/// The arguments.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailSend {
+    /// The row of the ledger.
+    pub delivery_id: Uuid,
+}
+
+impl Job for EmailSend {
+    const KIND: &'static str = "email.send";
+    const QUEUE: &'static str = "emails";
+    const TIMEOUT: Duration = Duration::from_secs(120);
+    const INTERNAL: bool = true;
+    type Context = Context;
+
+    async fn run(self, context: &Context, attempt: &Attempt) -> Outcome {
+        let Some(mailer) = &context.mailer else {
+            return Err(Unfinished::snooze("no relay or no sender is configured (mail.*)", Duration::from_secs(30)));
+        };
+        let shield = OnceLock::new();
+        let send = Send { context, mailer, attempt, id: self.delivery_id, token: attempt.lease, shield };
+        send.run().await
+    }
+}
+
+/// One attempt to send.
+struct Send<'a> {
+    context: &'a Context,
+    mailer: &'a Mailer,
+    attempt: &'a Attempt,
+    id: Uuid,
+    token: u64,
+    /// Once up, it holds until the attempt is over.
+    shield: OnceLock<Shield>,
+}
+
+impl Send<'_> {
+    async fn run(self) -> Outcome {
+        let delivery = match self.begin().await {
+            Ok(delivery) => delivery,
+            Err(outcome) => return outcome,
+        };
+        match self.prepare(&delivery).await {
+            Ok(ready) => self.hand_over(&delivery, ready).await,
+            Err(halt) => self.halted(halt).await,
+        }
+    }
+
+    /// Everything before the relay.
+    async fn prepare(&self, delivery: &Delivery) -> Result<transport::Ready, Halt> {
+        let sender = self.sender(delivery)?;
+        self.pass_gate(delivery, sender).await?;
+        self.pass_suppression(delivery).await?;
+        self.still_worth_sending(delivery).await?;
+        let letter = self.render(delivery, sender)?;
+        let bytes = sign::sign(sender, &letter)?;
+        Ok(transport::Ready::new(sender, letter, bytes))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.context.clock.now()
+    }
+}
