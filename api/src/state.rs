@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use job::{Clock, IdSource, JobId, QueueName};
 use queue::Broker;
+use secrets::Keyring;
 use store::Store;
 use telemetry::metrics::Meters;
 use worker::Registry;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Set in `postrider dev` only.
     pub dev: Option<Dev>,
+    /// Seals and signs; `None` where no key is configured.
+    pub secrets: Option<Arc<Keyring>>,
 }
 
 /// Limits, and the queues that exist.

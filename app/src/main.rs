@@ -3,7 +3,8 @@
 //! 1. [`cli`] says what can be asked for; each subcommand is one file in [`commands`].
 //! 2. [`wire`] builds the parts from the configuration: the only place that knows which backend is in use.
 //! 3. [`output`] is how commands speak, to people and to scripts; [`doctor`] is what `doctor` checks.
-//! 4. [`process`] watches for signals, so that every role ends softly.
+//! 4. [`secrets`] makes the ring of keys.
+//! 5. [`process`] watches for signals, so that every role ends softly.
 //!
 //! Exit codes: 0 done, 1 the thing failed, 2 wrong usage or configuration.
 
@@ -12,6 +13,7 @@ mod commands;
 mod doctor;
 mod output;
 mod process;
+mod secrets;
 mod wire;
 
 use std::process::ExitCode;

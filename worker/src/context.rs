@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use job::{Clock, IdSource};
 use queue::Broker;
+use secrets::Keyring;
 use store::Store;
 use telemetry::metrics::Meters;
 
@@ -24,4 +25,8 @@ pub struct Context {
     pub mailer: Option<Arc<Mailer>>,
     /// What is counted.
     pub meters: Meters,
+    /// Seals and signs; `None` where no key is configured.
+    pub secrets: Option<Arc<Keyring>>,
+    /// The base of links in mails, without a slash at its end.
+    pub public_url: String,
 }

@@ -100,6 +100,7 @@ impl Builder {
             meters: Meters::default(),
             metrics: Arc::new(|| recorder().render()),
             dev: self.dev,
+            secrets: Some(Arc::new(secrets::Keyring::ephemeral())),
         });
         App { router: api::router(state.clone()), state, key, store, broker }
     }

@@ -28,6 +28,7 @@ pub fn state(
         meters: parts.meters.clone(),
         metrics: Arc::new(move || metrics.render()),
         dev,
+        secrets: parts.secrets.clone(),
     }))
 }
 

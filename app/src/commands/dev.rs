@@ -1,6 +1,6 @@
 //! `postrider dev`: API, worker, queue, store, mail catcher and DNS zone in one process, with nothing installed.
 //!
-//! 1. The data folder holds everything: two SQLite files and the DKIM key, made at the first start and kept.
+//! 1. The data folder holds everything: two SQLite files, the DKIM key and the keys that seal, made at the first start and kept.
 //! 2. A DNS server on loopback answers for the dev domain: SPF, DKIM, DMARC, as real packets.
 //! 3. A mail catcher on loopback speaks real SMTP and verifies each mail against that zone, as a receiver would.
 //! 4. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
@@ -13,12 +13,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use config::{Config, DEV_DOMAIN, DEV_SELECTOR};
+use job::{Clock, SystemClock};
 use mail::{Catcher, DkimKey, DnsServer, Verifier};
 use worker::Runner;
 
 use super::{Usage, api::bind, start_logging};
 use crate::cli::Globals;
 use crate::process;
+use crate::secrets::{dev_keys, private};
 use crate::wire::{Parts, runner_settings};
 
 /// Where, and on which port.
@@ -42,6 +44,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
         return Err(Usage(format!("dev listens on loopback only: api.listen is {found}; leave it out")).into());
     }
     make_private(&args.data)?;
+    dev_keys(&config, SystemClock.now())?;
     // Making a key takes a few tenths of a second: the queue and the store open meanwhile.
     let key_file = args.data.join("dkim.pem");
     let key = tokio::task::spawn_blocking(move || dkim_key(&key_file));
@@ -94,20 +97,12 @@ fn make_private(dir: &Path) -> anyhow::Result<()> {
 /// The dev domain's DKIM key: made at the first start and kept.
 fn dkim_key(path: &Path) -> anyhow::Result<DkimKey> {
     use secrecy::ExposeSecret;
-    use std::os::unix::fs::OpenOptionsExt;
     let told = || format!("the DKIM key {}", path.display());
     match std::fs::read_to_string(path) {
         Ok(pem) => DkimKey::from_pem(&pem).with_context(told),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let key = DkimKey::generate()?;
-            // Under another name first: a start that is cut short leaves no half a key.
-            let new = path.with_extension("pem.new");
-            let _ = std::fs::remove_file(&new);
-            let mut file =
-                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).with_context(told)?;
-            file.write_all(key.to_pem().expose_secret().as_bytes()).with_context(told)?;
-            file.sync_all().with_context(told)?;
-            std::fs::rename(&new, path).with_context(told)?;
+            private(path, key.to_pem().expose_secret().as_bytes()).with_context(told)?;
             Ok(key)
         }
         Err(e) => Err(e).with_context(told),

@@ -10,6 +10,7 @@ pub mod keys;
 pub mod migrate;
 pub mod queues;
 mod reach;
+pub mod secrets;
 pub mod worker;
 
 pub use reach::{sqlite_file, why_away};
@@ -37,6 +38,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Jobs(args) => jobs::run(globals, &args).await,
         Command::Queues(args) => queues::run(globals, &args).await,
         Command::Keys(args) => keys::run(globals, &args).await,
+        Command::Secrets(args) => secrets::run(&args),
         Command::Doctor(args) => doctor::run(globals, &args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Config => {

@@ -18,6 +18,7 @@ use ::store::Store;
 use anyhow::bail;
 use config::Config;
 use job::{Clock, IdSource, SystemClock};
+use secrets::Keyring;
 use telemetry::metrics::Meters;
 use worker::{Context, Registry};
 
@@ -37,12 +38,15 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub meters: Meters,
+    /// Seals and signs; none without `[secrets]`.
+    pub secrets: Option<Arc<Keyring>>,
 }
 
 impl Parts {
     /// Builds the parts. A queue or store that is away is no error here: it is ridden out.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let secrets = crate::secrets::keyring(&config)?;
         let broker = broker(&config).await?;
         let store = open_store(&config).await?;
         let registry = Arc::new(Registry::standard(config.debug.kinds));
@@ -52,7 +56,7 @@ impl Parts {
             )));
         }
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
-        Ok(Self { config, broker, store, registry, ids, clock, meters: Meters::default() })
+        Ok(Self { config, broker, store, registry, ids, clock, meters: Meters::default(), secrets })
     }
 
     /// What jobs may use.
@@ -64,6 +68,8 @@ impl Parts {
             clock: Arc::clone(&self.clock),
             mailer: mailer::mailer(&self.config)?.map(Arc::new),
             meters: self.meters.clone(),
+            secrets: self.secrets.clone(),
+            public_url: self.config.api.base_url(),
         })
     }
 }

@@ -198,6 +198,7 @@ async fn mail_is_judged_by_relay_senders_and_keys() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let relay = format!("smtp://{}", listener.local_addr().unwrap());
     let place = Place::sqlite().with("MAIL__TRANSPORT", &relay).with("MAIL__DOMAIN", "example.com");
+    let place = place.with("SECRETS__KEYS__K1", &"0123456789abcdef".repeat(4));
     let (said, report) = examine(&place).await;
     assert_eq!(said.code, 1);
     is(&report, "mail", "relay", "ok", "takes connections");

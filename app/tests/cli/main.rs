@@ -10,5 +10,6 @@ mod keys;
 mod migrate;
 mod queues;
 mod refusals;
+mod secrets;
 mod shapes;
 mod start;

@@ -30,6 +30,7 @@ impl Mailroom {
         let rig = rig
             .set("MAIL__TRANSPORT", &format!("smtp://{}", catcher.addr()))
             .set("MAIL__DOMAIN", DEV_DOMAIN)
+            .set("SECRETS__KEYS__K1", &"0123456789abcdef".repeat(4))
             .set("MAIL__HELO", &ehlo_name(DEV_DOMAIN))
             .set("MAIL__BOUNCE_DOMAIN", &bounce_domain(DEV_DOMAIN))
             .set("MAIL__DKIM__MAIN__DOMAIN", DEV_DOMAIN)

@@ -44,7 +44,8 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
 /// How the key at `path` is written, in both ways: `lease = "15s" under [queue], or POSTRIDER__QUEUE__LEASE=15s`.
 pub(crate) fn example(path: &[String]) -> Option<String> {
     let (key, table) = path.split_last()?;
-    let lesson = taught().into_iter().find(|t| t.key == *key && same_table(&t.table, table))?;
+    let named_freely = table.iter().map(String::as_str).eq(["secrets", "keys"]);
+    let lesson = taught().into_iter().find(|t| (named_freely || t.key == *key) && same_table(&t.table, table))?;
     let name = path.join("__").to_uppercase();
     let plain = lesson.value.trim_matches('"');
     Some(format!("{key} = {} under [{}], or {}{name}={plain}", lesson.value, table.join("."), crate::ENV_PREFIX))
@@ -92,6 +93,7 @@ mod tests {
             "mail.timeouts",
             "mail.senders.bookings",
             "mail.dkim.main",
+            "secrets",
             "debug",
             "telemetry",
         ];

@@ -90,6 +90,7 @@ fn dev_values(data_dir: &Path) -> Vec<(Vec<String>, Value)> {
         text("mail.helo", format!("mail.{DEV_DOMAIN}")),
         text("mail.dkim.main.selector", DEV_SELECTOR.to_owned()),
         text("mail.dkim.main.key_file", file("dkim.pem")),
+        text("secrets.keys_file", file("secrets.toml")),
         ("debug.kinds", Value::from(true)),
     ];
     values.into_iter().map(|(key, value)| (key.split('.').map(str::to_owned).collect(), value)).collect()
@@ -143,7 +144,8 @@ fn locate(figment: &Figment, mut problem: Problem) -> Problem {
 }
 
 fn shown(path: &[String], value: &Value) -> Option<String> {
-    let secret = path.last().is_some_and(|key| key.contains("password") || key.contains("secret"));
+    let secret = path.last().is_some_and(|key| key.contains("password") || key.contains("secret"))
+        || matches!(path, [section, map, _] if section == "secrets" && map == "keys");
     match value {
         _ if secret => Some("[secret]".to_owned()),
         Value::String(_, text) => Some(format!("{:?}", mask_urls(text))),

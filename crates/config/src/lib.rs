@@ -22,6 +22,7 @@ mod queue_url;
 mod queues;
 mod redis_url;
 mod secret;
+mod secrets;
 mod size;
 mod store;
 mod telemetry;
@@ -37,6 +38,7 @@ pub use queue_url::{QueueUrl, SqliteTarget};
 pub use queues::QueueShare;
 pub use redis_url::{RedisTopology, RedisUrl};
 pub use secret::Secret;
+pub use secrets::Secrets;
 pub use store::{Store, StoreUrl};
 pub use telemetry::{LogFormat, Telemetry};
 pub use worker::Worker;
@@ -68,6 +70,8 @@ pub struct Config {
     pub store: Store,
     /// `[mail]`: relay, senders, DKIM keys.
     pub mail: Mail,
+    /// `[secrets]`: what seals and signs.
+    pub secrets: Secrets,
     /// `[debug]`: the kinds for trying and testing.
     pub debug: Debug,
     /// `[telemetry]`: logs.
@@ -84,6 +88,7 @@ impl Default for Config {
             worker: Worker::default(),
             store: Store::default(),
             mail: Mail::default(),
+            secrets: Secrets::default(),
             debug: Debug::default(),
             telemetry: Telemetry::default(),
         }
@@ -143,6 +148,7 @@ impl Config {
         self.worker.validate(check.section("worker"));
         self.store.validate(check.section("store"));
         self.mail.validate(check.section("mail"));
+        self.secrets.validate(self.mail.transport.is_some(), check.section("secrets"));
         self.telemetry.validate(check.section("telemetry"));
         check.into_problems()
     }

@@ -143,3 +143,36 @@ fn a_missing_or_broken_file_is_named() {
     assert!(broken.starts_with("configuration file broken.toml is not valid TOML: "), "{broken}");
     assert!(broken.contains("line 1"), "{broken}");
 }
+
+#[test]
+fn where_mail_leaves_a_key_is_needed_and_a_bad_one_is_named_without_showing_it() {
+    let text = refused("POSTRIDER__MAIL__TRANSPORT", "smtp://127.0.0.1");
+    assert!(text.contains("secrets.keys: must hold a key, since mail.transport is set"), "{text}");
+    let text = refused("POSTRIDER__SECRETS__KEYS__K1", "hunter2");
+    assert!(text.contains("secrets.keys.k1 = [secret]: must be 256 random bits"), "{text}");
+    assert!(text.contains("set by: environment variable POSTRIDER__SECRETS__KEYS__K1"), "{text}");
+    assert!(text.contains("under [secrets.keys], or POSTRIDER__SECRETS__KEYS__K1="), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(refused("POSTRIDER__SECRETS__KEYS__K1", &"0".repeat(64)).contains("must be 256 random bits"));
+    assert!(refused("POSTRIDER__SECRETS__CURRENT", "k2").contains("must be the id of one of secrets.keys"));
+}
+
+#[test]
+fn a_file_of_keys_is_checked_without_showing_them() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys.toml");
+    let loaded = |text: &str| {
+        std::fs::write(&path, text).expect("the scratch folder is writable");
+        config::Secrets { keys_file: Some(path.clone()), ..Default::default() }.load()
+    };
+    let key = "0123456789abcdef".repeat(4);
+    assert_eq!(loaded(&format!("k1 = \"{key}\"\n")).expect("one key")["k1"].expose(), key);
+    for (bad, reason) in [
+        (format!("k1 = \"{}\"\n", &key[1..]), "k1: must be 256 random bits"),
+        (format!("K1 = \"{key}\"\n"), "must have an id"),
+        (String::new(), "there is no key in the file"),
+        (format!("{key}\n"), "one `id = \"key\"` a line is expected"),
+    ] {
+        let text = loaded(&bad).expect_err("it must be refused").to_string();
+        assert!(text.contains(reason) && !text.contains(&key[1..]), "{text}");
+    }
+}

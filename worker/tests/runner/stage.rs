@@ -35,7 +35,18 @@ impl Stage {
         store.migrate().await.unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
-        Self { context: Context { store, broker, ids, clock, mailer: None, meters: Meters::default() } }
+        Self {
+            context: Context {
+                store,
+                broker,
+                ids,
+                clock,
+                mailer: None,
+                meters: Meters::default(),
+                secrets: Some(Arc::new(secrets::Keyring::ephemeral())),
+                public_url: "http://127.0.0.1:8080".to_owned(),
+            },
+        }
     }
 
     pub fn broker(&self) -> &Arc<dyn Broker> {

@@ -55,6 +55,7 @@ pub async fn run(bench: &Bench, requests: u64, batches: u64, connections: u64) -
         meters: Meters::default(),
         metrics: Arc::new(move || metrics.render()),
         dev: None,
+        secrets: None,
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

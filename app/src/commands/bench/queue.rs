@@ -130,6 +130,8 @@ fn start(bench: &Bench, concurrency: u64, loops: usize) -> Runner {
         clock,
         mailer: None,
         meters: Meters::default(),
+        secrets: None,
+        public_url: String::new(),
     };
     Runner::start(settings, Arc::new(Registry::standard(true).with::<Stamp>()), context)
 }
