@@ -87,9 +87,11 @@ impl Runner {
             finisher: consumer.finisher(),
             unknown_grace: settings.unknown_grace,
         });
-        let each = settings.concurrency.div_ceil(settings.loops.max(1));
-        let loops = (0..settings.loops.max(1))
+        // The loops' limits add up to the concurrency: never one more runs at a time.
+        let count = settings.loops.clamp(1, settings.concurrency.max(1));
+        let loops = (0..count)
             .map(|n| {
+                let each = settings.concurrency / count + usize::from(n < settings.concurrency % count);
                 let name = WorkerContext::new(&format!("{:016x}-{n}", settings.worker));
                 let worker = WorkerBuilder::new(name.clone())
                     .backend(BrokerBackend::new(consumer.buffer(), each))
@@ -173,13 +175,14 @@ impl<S: RunService + 'static> Service<Task<Placed>> for Unwrap<S> {
 struct Counts(Meters);
 
 impl Observer for Counts {
-    fn leases_lost(&self, queue: &QueueName, count: usize) {
-        self.0.queue(queue.as_str()).lease_losses(count as u64);
-    }
-
     fn maintained(&self, queue: &QueueName, step: &Maintained) {
         if step.reaped > 0 {
+            self.0.queue(queue.as_str()).lease_losses(u64::from(step.reaped));
             info!(%queue, reaped = step.reaped, crashed = step.crashed, "took jobs over from lost workers");
+        }
+        if step.crashed > 0 {
+            // Their kinds are not known here: nobody read their records.
+            self.0.job(queue.as_str(), "?").finished_unrun(Outcome::Dead, u64::from(step.crashed));
         }
     }
 

@@ -32,6 +32,18 @@ pub enum Stop {
     Lost,
 }
 
+impl Stop {
+    /// The strongest reason among the flags: who lost the lease has no say any more, whatever else was asked.
+    fn of(flags: u8) -> Option<Self> {
+        match flags {
+            f if f & LOST != 0 => Some(Self::Lost),
+            f if f & CANCEL != 0 => Some(Self::Cancelled),
+            f if f & CUT_OFF != 0 => Some(Self::CutOff),
+            _ => None,
+        }
+    }
+}
+
 /// The handle; shared between the attempt and those who watch over it.
 #[derive(Debug, Default)]
 pub struct Control {
@@ -67,6 +79,12 @@ impl Control {
         self.flags.load(Ordering::Acquire) & LOST != 0
     }
 
+    /// Why an attempt that has not begun must not begin, if it must not.
+    #[must_use]
+    pub fn forbids_start(&self) -> Option<Stop> {
+        Stop::of(self.flags.load(Ordering::Acquire))
+    }
+
     /// Whether the job asked to be left alone.
     #[must_use]
     pub fn is_shielded(&self) -> bool {
@@ -97,11 +115,7 @@ impl Control {
             let harder = self.until(|flags| flags & (CUT_OFF | LOST) != 0);
             let _ = tokio::time::timeout(CANCEL_GRACE, harder).await;
         }
-        match self.until(|flags| flags & SHIELD == 0).await {
-            f if f & LOST != 0 => Stop::Lost,
-            f if f & CANCEL != 0 => Stop::Cancelled,
-            _ => Stop::CutOff,
-        }
+        Stop::of(self.until(|flags| flags & SHIELD == 0).await).unwrap_or(Stop::CutOff)
     }
 
     fn raise(&self, flag: u8) {
@@ -145,6 +159,18 @@ mod tests {
         control.cancel();
         assert_eq!(control.stopped().await, Stop::Cancelled);
         assert!(began.elapsed() >= CANCEL_GRACE);
+    }
+
+    #[test]
+    fn an_attempt_that_was_called_off_before_it_began_does_not_begin() {
+        let control = Control::default();
+        assert_eq!(control.forbids_start(), None);
+        control.cut_off();
+        assert_eq!(control.forbids_start(), Some(Stop::CutOff));
+        control.cancel();
+        assert_eq!(control.forbids_start(), Some(Stop::Cancelled));
+        control.lose();
+        assert_eq!(control.forbids_start(), Some(Stop::Lost));
     }
 
     #[tokio::test]

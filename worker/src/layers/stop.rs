@@ -1,4 +1,10 @@
-//! Drops a run when it is told to stop: cancelled (after its grace), cut off by a shutdown, or its lease lost.
+//! Drops a run when it is told to stop: cancelled (after its grace), cut off by a shutdown, or its lease lost. One that was
+//! told so while it waited in this process does not begin.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::ready;
 
 use crate::layers::{RunService, wraps};
 use crate::run::{Ended, Ending, Run};
@@ -15,7 +21,10 @@ impl<S: RunService> Stoppable<S> {
     }
 
     fn wrap(&mut self, run: Run) -> Ending {
-        let control = std::sync::Arc::clone(&run.held.control);
+        if let Some(stop) = run.held.control.forbids_start() {
+            return ready(Ok(Ended::Stopped(stop))).boxed();
+        }
+        let control = Arc::clone(&run.held.control);
         let mut running = self.inner.call(run);
         Box::pin(async move {
             tokio::select! {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
 mod cases;
+mod hands;
 mod mails;
 mod stage;
 

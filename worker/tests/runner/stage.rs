@@ -55,6 +55,11 @@ impl Stage {
 
     /// A runner with a grace of a second for unknown kinds and short deadlines, changed by `change`.
     pub fn runner(&self, change: impl FnOnce(&mut RunnerSettings)) -> Runner {
+        self.runner_of(Registry::standard(true), change)
+    }
+
+    /// The same, of these kinds.
+    pub fn runner_of(&self, registry: Registry, change: impl FnOnce(&mut RunnerSettings)) -> Runner {
         let share = |name: &str, weight| Share { queue: queue(name), weight, limit: None };
         let mut settings = RunnerSettings {
             queues: vec![share("debug", 2), share("bookings", 1), share("emails", 1)],
@@ -68,7 +73,7 @@ impl Stage {
             worker: rand::random(),
         };
         change(&mut settings);
-        Runner::start(settings, Arc::new(Registry::standard(true)), self.context.clone())
+        Runner::start(settings, Arc::new(registry), self.context.clone())
     }
 
     pub fn envelope(&self, kind: &str, args: Value) -> Envelope {

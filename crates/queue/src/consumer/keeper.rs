@@ -21,11 +21,10 @@ pub(super) fn housekeeping(heartbeat: Duration) -> Duration {
     HOUSEKEEPING.min(heartbeat / 4)
 }
 
-/// Who counts what happens to leases; the worker's metrics.
+/// Who counts what happens to jobs outside their runs; the worker's metrics.
 pub trait Observer: Send + Sync + 'static {
-    /// Leases of `queue` were found lost: another worker may run those jobs.
-    fn leases_lost(&self, queue: &QueueName, count: usize);
-    /// One step of housekeeping was done.
+    /// One step of housekeeping was done. Its `reaped` are the leases that were lost: they are counted here, by whoever
+    /// takes the jobs over, because a worker that was killed counts nothing any more.
     fn maintained(&self, queue: &QueueName, step: &Maintained);
     /// Jobs of `queue` were found too late and have expired.
     fn expired(&self, queue: &QueueName, count: u32);
@@ -41,7 +40,6 @@ pub(super) async fn renew(
     queue: QueueName,
     heartbeat: Duration,
     leases: Arc<Leases>,
-    observer: Arc<dyn Observer>,
     end: CancellationToken,
 ) {
     let mut ticks = tokio::time::interval_at(Instant::now() + heartbeat, heartbeat);
@@ -72,7 +70,6 @@ pub(super) async fn renew(
                 }
                 if lost > 0 {
                     warn!(%queue, lost, "leases lost: these jobs run elsewhere");
-                    observer.leases_lost(&queue, lost);
                 }
             }
             // The queue is away: try again soon, long before the leases run out.

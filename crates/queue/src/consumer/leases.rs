@@ -1,10 +1,10 @@
 //! The leases that this process holds, for those who renew them and those who cancel.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use job::{Control, JobId};
-use tokio::sync::watch;
 
 use crate::lease::Lease;
 
@@ -15,12 +15,12 @@ type Held = HashMap<JobId, (u64, Arc<Control>)>;
 #[derive(Debug)]
 pub(super) struct Leases {
     shares: Vec<Mutex<Held>>,
-    count: watch::Sender<usize>,
+    count: AtomicUsize,
 }
 
 impl Leases {
     pub(super) fn new(shares: usize) -> Self {
-        Self { shares: (0..shares).map(|_| Mutex::default()).collect(), count: watch::Sender::new(0) }
+        Self { shares: (0..shares).map(|_| Mutex::default()).collect(), count: AtomicUsize::new(0) }
     }
 
     fn share(&self, share: usize) -> MutexGuard<'_, Held> {
@@ -39,7 +39,7 @@ impl Leases {
                 }
             }
         }
-        self.count.send_modify(|count| *count += added);
+        self.count.fetch_add(added, Ordering::AcqRel);
     }
 
     /// Forgets leases. One that was taken anew meanwhile, under another token, stays.
@@ -54,7 +54,7 @@ impl Leases {
                 }
             }
         }
-        self.count.send_modify(|count| *count -= removed);
+        self.count.fetch_sub(removed, Ordering::AcqRel);
     }
 
     pub(super) fn all(&self, share: usize) -> Vec<Lease> {
@@ -79,13 +79,6 @@ impl Leases {
     }
 
     pub(super) fn len(&self) -> usize {
-        *self.count.borrow()
-    }
-
-    /// Completes when no lease is held.
-    pub(super) async fn emptied(&self) {
-        let mut count = self.count.subscribe();
-        // The sender lives in self: the wait cannot fail before it is over.
-        let _ = count.wait_for(|count| *count == 0).await;
+        self.count.load(Ordering::Acquire)
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use job::{Control, QueueName};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -95,6 +95,7 @@ pub struct Consumer {
     buffer: Arc<Buffer>,
     finisher: Finisher,
     leases: Arc<leases::Leases>,
+    drained: watch::Receiver<bool>,
     stop_leasing: CancellationToken,
     end: CancellationToken,
     tasks: TaskTracker,
@@ -105,6 +106,7 @@ impl Consumer {
     #[must_use]
     pub fn start(broker: Arc<dyn Broker>, settings: ConsumerSettings, observer: Arc<dyn Observer>) -> Self {
         let (reports, received) = mpsc::unbounded_channel();
+        let (drains, drained) = watch::channel(false);
         let buffer = Arc::new(Buffer::default());
         let leases = Arc::new(leases::Leases::new(settings.queues.len()));
         let (stop_leasing, end) = (CancellationToken::new(), CancellationToken::new());
@@ -117,6 +119,7 @@ impl Consumer {
                 Arc::clone(&leases),
                 Arc::clone(&observer),
                 received,
+                drains,
             )
             .run(stop_leasing.clone(), end.clone()),
         );
@@ -127,7 +130,6 @@ impl Consumer {
                 queue.clone(),
                 settings.heartbeat,
                 Arc::clone(&leases),
-                Arc::clone(&observer),
                 end.clone(),
             ));
             let house = keeper::House {
@@ -141,7 +143,7 @@ impl Consumer {
             tasks.spawn(house.keep(end.clone()));
         }
         tasks.close();
-        Self { buffer, finisher: Finisher(reports), leases, stop_leasing, end, tasks }
+        Self { buffer, finisher: Finisher(reports), leases, drained, stop_leasing, end, tasks }
     }
 
     /// Where the runner's loops take jobs from.
@@ -172,9 +174,10 @@ impl Consumer {
         self.leases.for_each(|control| control.cut_off());
     }
 
-    /// Completes when nothing is held any more: call [`Consumer::stop_leasing`] before.
+    /// Completes when nothing is held any more and nothing can still arrive: call [`Consumer::stop_leasing`] before.
     pub async fn drained(&self) {
-        self.leases.emptied().await;
+        // An error says that the pump has ended: nothing arrives any more.
+        let _ = self.drained.clone().wait_for(|drained| *drained).await;
     }
 
     /// Ends the tasks. What is still held is left to the reaper.

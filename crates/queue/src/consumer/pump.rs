@@ -8,6 +8,8 @@
 //! 3. A queue that gave less than it was asked for is dry: it is asked again when somebody calls or its next job is due.
 //! 4. When suspects wait and this worker is chosen, it takes nothing until it holds nothing, and then one suspect alone.
 //! 5. When the queue is away it keeps the ends, waits and tries again. Nothing makes it stop but the end of the process.
+//! 6. Told to lease no more, it says when it is drained: nothing is held, no call is under way that may still bring
+//!    jobs, and what a lost answer had leased was given back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -37,6 +39,9 @@ const FULL_ENOUGH: usize = 128;
 const BELIEVED: Duration = Duration::from_secs(2);
 /// The longest pause between two tries while the queue is away.
 const AWAY: Duration = Duration::from_millis(500);
+
+/// After so many failed calls in a row a drained worker no longer waits to give back what lost answers had leased.
+const HOPELESS: u32 = 3;
 
 /// How long a worker makes room for a suspect before it lets another try, and how long it then declines.
 const MAKING_ROOM: Duration = Duration::from_secs(30);
@@ -64,6 +69,7 @@ pub(super) struct Pump {
     leases: Arc<Leases>,
     observer: Arc<dyn Observer>,
     reports: mpsc::UnboundedReceiver<Report>,
+    drained: watch::Sender<bool>,
     queues: Vec<QueueState>,
     calls: FuturesUnordered<Call>,
     next_token: u64,
@@ -86,6 +92,7 @@ impl Pump {
         leases: Arc<Leases>,
         observer: Arc<dyn Observer>,
         reports: mpsc::UnboundedReceiver<Report>,
+        drained: watch::Sender<bool>,
     ) -> Self {
         Self {
             broker,
@@ -95,6 +102,7 @@ impl Pump {
             leases,
             observer,
             reports,
+            drained,
             queues: settings.queues.iter().map(QueueState::new).collect(),
             calls: FuturesUnordered::new(),
             next_token: settings.worker,
@@ -112,6 +120,7 @@ impl Pump {
         let mut leasing = true;
         loop {
             self.send_calls(leasing);
+            self.drained.send_replace(!leasing && self.holds_nothing());
             let wake_at = self.wake_at(leasing);
             tokio::select! {
                 biased;
@@ -135,6 +144,16 @@ impl Pump {
                 }
             }
         }
+    }
+
+    /// Whether nothing is held, nothing can still arrive, and nothing is left to be written or given back.
+    fn holds_nothing(&self) -> bool {
+        self.leases.len() == 0
+            && self.calls.is_empty()
+            && self
+                .queues
+                .iter()
+                .all(|queue| queue.finishes.is_empty() && (queue.lost.is_empty() || queue.failures >= HOPELESS))
     }
 
     /// Forgets what was only meant until now.
@@ -204,7 +223,7 @@ impl Pump {
             let ends = queue.finishes.len();
             let worth = match queue.calls {
                 _ if !queue.is_reachable() => false,
-                0 => ends > 0 || part > 0,
+                0 => ends > 0 || part > 0 || !queue.lost.is_empty(),
                 calls if calls < CALLS => ends >= FULL_ENOUGH || part >= FULL_ENOUGH,
                 _ => false,
             };
@@ -260,9 +279,7 @@ impl Pump {
         if stale > 0 {
             let queue = &self.queues[n].queue;
             warn!(%queue, stale, "late ends: these jobs were taken over, or were written before an answer was lost");
-            self.observer.leases_lost(queue, stale);
         }
-        self.leases.remove(n, finishes.iter().map(|finish| finish.lease));
         if exchange.expired > 0 {
             self.observer.expired(&self.queues[n].queue, exchange.expired);
         }
@@ -276,16 +293,18 @@ impl Pump {
             self.queues[n].dry_until = Some(Instant::now() + due);
         }
         self.note_solo(n, idle, got, exchange.solo);
-        if got == 0 {
-            return;
-        }
         let name = self.queues[n].queue.clone();
         let held: Vec<Held> = exchange
             .leased
             .into_iter()
             .map(|leased| Held { leased, queue: name.clone(), share: n, control: Arc::default() })
             .collect();
+        // What came is held before what ended is let go: at no moment does a busy worker seem to hold nothing.
         self.leases.add(n, held.iter().map(|h| (h.leased.lease, Arc::clone(&h.control))));
+        self.leases.remove(n, finishes.iter().map(|finish| finish.lease));
+        if got == 0 {
+            return;
+        }
         self.queues[n].busy += got;
         self.buffer.push(held);
         if !leasing {
