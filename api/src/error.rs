@@ -224,7 +224,7 @@ impl From<BrokerError> for ApiError {
         match e {
             BrokerError::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "the queue is away");
-                Self::unavailable("The queue is away for the moment; nothing was accepted. Try again.")
+                Self::unavailable(away("queue"))
             }
             BrokerError::Invalid(why) => Self::new(Fault::Invalid, why),
             BrokerError::Corrupt(cause) => Self::internal(cause),
@@ -238,12 +238,20 @@ impl From<StoreError> for ApiError {
             StoreError::BadCursor => Self::invalid("cursor", "not a cursor that this list gave out"),
             e if e.is_transient() => {
                 tracing::warn!(error = %e, "the store is away");
-                Self::unavailable("The store is away for the moment; nothing was accepted. Try again.")
+                Self::unavailable(away("store"))
             }
             e if e.is_input() => Self::new(Fault::Invalid, e.to_string()),
             e => Self::internal(e),
         }
     }
+}
+
+/// What a caller must know of a 503: an answer that was lost on its way back may have been a yes.
+fn away(what: &str) -> String {
+    format!(
+        "The {what} is away for the moment. Whether anything was accepted is not known: repeat the same call, with its \
+         Idempotency-Key or unique_key if it has one, until there is another answer."
+    )
 }
 
 impl IntoResponse for ApiError {

@@ -32,7 +32,7 @@ async fn a_worker_that_is_told_to_stop_under_load_leaves_nothing_behind() {
     println!("ended after {:?}", began.elapsed());
     assert_eq!(status.code(), Some(0), "{}", leaving.log());
 
-    reckon(&rig, &broker, &accepted).await;
+    assert_eq!(reckon(&rig, &broker, &accepted).await, 0, "nothing was given back half done");
     for job in jobs(&broker, JobState::Completed).await {
         assert_eq!((job.attempt, job.losses), (1, 0), "{job:?}");
     }

@@ -102,7 +102,7 @@ async fn two_workers_of_the_same_name_share_the_work() {
     // Same machine, same folder, same settings; only the process ids differ.
     let twins = [rig.worker("twin").await, rig.worker("twin").await];
     wait_until("all is done", DRAIN, async || jobs(&broker, JobState::Completed).await.len() >= accepted.len()).await;
-    reckon(&rig, &broker, &accepted).await;
+    assert_eq!(reckon(&rig, &broker, &accepted).await, 0);
     for job in jobs(&broker, JobState::Completed).await {
         assert_eq!((job.attempt, job.losses), (1, 0), "{job:?}");
     }

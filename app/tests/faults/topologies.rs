@@ -12,6 +12,9 @@ use crate::rig::{Rig, SOON};
 use crate::scene::Scene;
 use crate::turn;
 
+/// What the Sentinels need to notice that a master is gone and to agree on another, and then ours.
+const FAILED_OVER: Duration = Duration::from_secs(10);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_master_is_killed_and_the_sentinels_choose_another() {
     let _turn = turn::alone().await;
@@ -20,7 +23,7 @@ async fn the_master_is_killed_and_the_sentinels_choose_another() {
     let rig = Rig::new(&sentinels.url()).await.lease(Duration::from_secs(3)).set("QUEUE__REDIS__MIN_REPLICA_ACKS", "1");
     let mut scene = Scene::open(rig).await;
     sentinels.kill_master().await;
-    scene.work_goes_on("a killed master", Instant::now()).await;
+    scene.work_goes_on_within("a killed master", Instant::now(), FAILED_OVER).await;
     scene.close().await;
 }
 
@@ -36,7 +39,7 @@ async fn the_master_hangs_and_the_sentinels_choose_another() {
         .set("QUEUE__REDIS__RESPONSE_TIMEOUT", "1s");
     let mut scene = Scene::open(rig).await;
     let (old, _) = sentinels.freeze_master().await;
-    scene.work_goes_on("a master that hangs", Instant::now()).await;
+    scene.work_goes_on_within("a master that hangs", Instant::now(), FAILED_OVER).await;
     // It comes back, still believing that it is the master, until the Sentinels tell it otherwise.
     let old = sentinels.servers().iter_mut().find(|server| server.port() == old).unwrap();
     old.thaw();
@@ -88,7 +91,7 @@ async fn work_goes_through_tls_as_a_user_of_its_own() {
     let api = rig.api().await;
     let _worker = rig.worker("worker").await;
     let accepted = send_effects(&api.client, "tls", 300).await;
-    reckon(&rig, &broker, &accepted).await;
+    assert_eq!(reckon(&rig, &broker, &accepted).await, 0);
 
     // Neither a wrong password nor a certificate that nobody vouches for gets in.
     let stranger = Rig::new(&redis.url().replace("S3cret", "guess")).await;
