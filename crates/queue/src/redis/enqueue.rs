@@ -1,18 +1,13 @@
 //! Enqueueing: jobs are grouped by queue and written in calls of at most [`MAX_BATCH`].
 
-use std::time::Duration;
-
 use job::{JobId, QueueName, wire};
 use redis::Value;
-use tokio::time::Instant;
 
 use super::answer::{self, Items, unexpected};
+use super::registry::SLOTS;
 use super::{RedisBroker, script};
 use crate::broker::{Enqueue, Enqueued, MAX_BATCH, Reservation};
 use crate::error::BrokerError;
-
-/// How long the registry is trusted to hold a name.
-const REGISTERED_FOR: Duration = Duration::from_secs(10);
 
 impl RedisBroker {
     pub(super) async fn enqueue_all(&self, jobs: &[Enqueue]) -> Result<Vec<Enqueued>, BrokerError> {
@@ -26,7 +21,7 @@ impl RedisBroker {
             }
         }
         for (queue, members) in queues {
-            self.register(queue).await?;
+            self.register_unknown(queue).await;
             let base = self.base(queue);
             for chunk in members.chunks(MAX_BATCH) {
                 let (plain, others): (Vec<usize>, Vec<usize>) = chunk.iter().partition(|n| is_plain(&jobs[**n]));
@@ -53,24 +48,6 @@ impl RedisBroker {
         Ok(results)
     }
 
-    /// Puts a queue's name into the registry, and again every ten seconds: a flushed Redis forgets it.
-    pub(super) async fn register(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        let now = Instant::now();
-        let is_fresh = |at: &Instant| now.duration_since(*at) < REGISTERED_FOR;
-        if let Ok(registered) = self.registered.lock()
-            && registered.get(queue).is_some_and(is_fresh)
-        {
-            return Ok(());
-        }
-        let mut cmd = redis::cmd("SADD");
-        cmd.arg(self.registry()).arg(queue.as_str());
-        self.link.send(&cmd).await?;
-        if let Ok(mut registered) = self.registered.lock() {
-            registered.insert(queue.clone(), now);
-        }
-        Ok(())
-    }
-
     pub(super) async fn reserve_key(
         &self,
         scope: &str,
@@ -79,8 +56,8 @@ impl RedisBroker {
         id: JobId,
     ) -> Result<Reservation, BrokerError> {
         let whole = format!("{scope}\n{key}");
-        let slot = whole.bytes().fold(0_u8, |h, b| h.wrapping_mul(31).wrapping_add(b)) % 16;
-        let base = format!("{}:{{idem-{slot:02}}}:", self.redis.prefix);
+        let slot = whole.bytes().fold(0_u8, |h, b| h.wrapping_mul(31).wrapping_add(b)) % SLOTS;
+        let base = self.slot(slot);
         let arguments = [self.now_arg(), whole.into_bytes(), digest.to_vec(), id.as_bytes().to_vec()];
         match self.call_acked(&script::RESERVE, &base, &arguments).await? {
             Value::BulkString(said) if said == b"new" => Ok(Reservation::New),

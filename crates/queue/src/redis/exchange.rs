@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use job::{QueueName, wire};
+use job::{QueueName, WireError, wire};
 
 use super::answer::{Items, Mutable};
 use super::{RedisBroker, script};
@@ -46,6 +46,7 @@ impl RedisBroker {
             number(self.settings.lease.as_millis() as u64),
             number(self.settings.retention.completed_count),
             self.patience.until(queue).map_or_else(Vec::new, |until| until.to_string().into_bytes()),
+            self.link.remembered_for().map_or_else(Vec::new, |time| number(time.as_millis() as u64)),
         ];
         arguments.append(&mut others);
         let value = self.call(&script::EXCHANGE, &self.base(queue), &arguments).await?;
@@ -114,6 +115,10 @@ fn read(mut items: Items, finishes: &[Finish], token: u64) -> Result<Exchange, B
     let solo = match items.int()? {
         0 => Solo::None,
         1 => Solo::Elsewhere,
+        3 => {
+            let twice = "the call was carried out before, and that answer is lost";
+            return Err(BrokerError::Unavailable(twice.to_owned()));
+        }
         _ => Solo::MakeRoom,
     };
     let next_due = Some(items.int()?).filter(|ms| *ms >= 0).map(|ms| job::clock::from_ms(ms.max(now)));
@@ -130,12 +135,17 @@ fn read(mut items: Items, finishes: &[Finish], token: u64) -> Result<Exchange, B
 fn read_leased(items: &mut Items, token: u64, solo: bool) -> Result<Leased, BrokerError> {
     let id = items.id()?;
     let record = items.bytes()?;
-    let before = Mutable::read(&items.bytes()?)?.unwrap_or_default();
+    // One job whose history cannot be read is one dead job, and not a lost batch.
+    let (before, readable) = match Mutable::read(&items.bytes()?) {
+        Ok(before) => (before.unwrap_or_default(), true),
+        Err(_) => (Mutable::default(), false),
+    };
     let attempt = before.attempt + 1;
     let unknown_since = before.tail.unknown_since();
+    let broken = WireError::Broken("its history cannot be read");
     Ok(Leased {
         lease: Lease { id, token },
-        envelope: wire::decode(id, attempt, &record),
+        envelope: if readable { wire::decode(id, attempt, &record) } else { Err(broken) },
         attempt,
         losses: before.losses,
         solo,

@@ -13,6 +13,7 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
@@ -29,6 +30,7 @@ pub(super) struct Link {
     source: Source,
     config: AsyncConnectionConfig,
     connect_timeout: Duration,
+    response_timeout: Duration,
     current: Mutex<Current>,
     /// Which of the servers is asked for the subscription next.
     next_node: AtomicUsize,
@@ -141,8 +143,9 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(settings.connect_timeout))
             .set_response_timeout(Some(settings.response_timeout));
-        let connect_timeout = settings.connect_timeout;
-        Ok(Self { source, config, connect_timeout, current: Mutex::default(), next_node: AtomicUsize::new(0) })
+        let (connect_timeout, response_timeout) = (settings.connect_timeout, settings.response_timeout);
+        let (current, next_node) = (Mutex::default(), AtomicUsize::new(0));
+        Ok(Self { source, config, connect_timeout, response_timeout, current, next_node })
     }
 
     /// The connection in use, or a new one.
@@ -202,10 +205,11 @@ impl Link {
     }
 
     /// Sends several commands back to back on one connection, so that the later ones speak of the earlier ones.
-    pub(super) async fn send_all(&self, pipeline: &Pipeline, count: usize) -> Result<Vec<Value>, BrokerError> {
+    /// Answers them with the connection's generation, for [`Link::judge`].
+    pub(super) async fn send_all(&self, pipeline: &Pipeline, count: usize) -> Result<(Vec<Value>, u64), BrokerError> {
         let (mut connection, generation) = self.numbered_connection().await?;
         match connection.req_packed_commands(pipeline, 0, count).await {
-            Ok(values) => Ok(values),
+            Ok(values) => Ok((values, generation)),
             Err(e) => Err(self.judge(e, generation).await),
         }
     }
@@ -226,21 +230,31 @@ impl Link {
         // another: whoever looks anew finds out. A Cluster's connection looks for itself.
         let gave_up = e.is_timeout() && matches!(self.source, Source::Cluster { .. });
         if wrong_place && !gave_up {
-            let mut current = self.current.lock().await;
-            if current.generation == generation {
-                current.connection = None;
-            }
+            self.drop_connection(generation).await;
         }
-        Self::refused(e)
-    }
-
-    /// What an error means, the connection apart.
-    pub(super) fn refused(e: RedisError) -> BrokerError {
         match e.kind() {
             ErrorKind::Server(ServerErrorKind::ResponseError) => BrokerError::Corrupt(e.to_string()),
             ErrorKind::UnexpectedReturnType => BrokerError::Corrupt(e.to_string()),
             _ => unavailable(&e),
         }
+    }
+
+    /// Forgets a connection, if it is still the one in use.
+    pub(super) async fn drop_connection(&self, generation: u64) {
+        let mut current = self.current.lock().await;
+        if current.generation == generation {
+            current.connection = None;
+        }
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.source, Source::Cluster { .. })
+    }
+
+    /// How long a call may come again that was sent once: a Cluster's connection repeats what it lost an answer to, for as
+    /// long as the answer is waited for. Elsewhere a call is sent once.
+    pub(super) fn remembered_for(&self) -> Option<Duration> {
+        self.is_cluster().then_some(self.response_timeout * 2)
     }
 
     /// A connection of its own for a subscription: to the server itself, or to any node of a Cluster (a plain message
@@ -266,9 +280,11 @@ impl Link {
     }
 }
 
-/// Small messages leave at once; a peer that vanished without a word is given up after an answer's time.
+/// Small messages leave at once; a peer that vanished without a word is given up after an answer's time, also where
+/// nothing is under way.
 fn tcp_settings(settings: &RedisSettings) -> TcpSettings {
-    let tcp = TcpSettings::default().set_nodelay(true);
+    let alive = TcpKeepalive::new().with_time(Duration::from_secs(5)).with_interval(Duration::from_secs(2));
+    let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(alive);
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(settings.response_timeout.max(Duration::from_secs(2)));
     #[cfg(not(target_os = "linux"))]

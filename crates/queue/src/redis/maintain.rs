@@ -10,6 +10,8 @@ use crate::lease::{Extended, Lease, Maintained};
 
 /// The most jobs that one step of housekeeping touches.
 const STEP: usize = 512;
+/// How many running jobs a step of [`RedisBroker::give_back_lost`] asks for; the server may give somewhat more.
+const WALK: usize = 256;
 
 impl RedisBroker {
     pub(super) async fn renew(&self, queue: &QueueName, leases: &[Lease]) -> Result<Vec<Extended>, BrokerError> {
@@ -36,27 +38,20 @@ impl RedisBroker {
 
     /// Walks the running jobs in steps and gives back those of a lease call whose answer was lost.
     pub(super) async fn give_back_lost(&self, queue: &QueueName, token: u64) -> Result<u32, BrokerError> {
-        let (base, mut from, mut released) = (self.base(queue), 0, 0);
+        let (base, mut from, mut released) = (self.base(queue), b"0".to_vec(), 0);
         loop {
-            let arguments = [
-                self.now_arg(),
-                token.to_be_bytes().to_vec(),
-                from.to_string().into_bytes(),
-                STEP.to_string().into_bytes(),
-            ];
+            let arguments = [self.now_arg(), token.to_be_bytes().to_vec(), from, WALK.to_string().into_bytes()];
             let mut items = Items::of(self.call(&script::DISOWN, &base, &arguments).await?)?;
-            let (given_back, passed) = (items.int()?, items.int()?);
-            released += u32::try_from(given_back).unwrap_or(0);
-            from += passed;
-            if given_back + passed < STEP as i64 {
+            released += u32::try_from(items.int()?).unwrap_or(0);
+            from = items.bytes()?;
+            if from == b"0" {
                 return Ok(released);
             }
         }
     }
 
     pub(super) async fn keep_house(&self, queue: &QueueName) -> Result<Maintained, BrokerError> {
-        // A Redis whose memory is full takes no name, and needs its housekeeping most of all; one that is away says so below.
-        let _ = self.register(queue).await;
+        self.keep_common_house(queue);
         let s = &self.settings;
         let ms = |d: std::time::Duration| d.as_millis().to_string().into_bytes();
         let arguments = [

@@ -11,9 +11,11 @@
 //!               :r   zset  running, lease expiry ms              :o   zset  suspects (lost with two workers), due ms
 //!               :c   list  completed, oldest left                :d :x :e   zset  dead, cancelled, expired; ended ms
 //!               :u   hash  unique key → id, hold                 :uh  zset  holds that outlive their job, until ms
-//!               :i   zset  ids remembered as enqueued, until ms  :k   set   running jobs with a cancel requested
+//!               :i   zset  ids remembered as enqueued, until ms  :l   hash  of those: id → the job that answered for it
+//!               :k   set   running jobs with a cancel requested  :q   zset  tokens seen (Cluster only), until ms
 //!               :p   paused, if it exists                        :w   a worker found nothing and waits, if it exists
 //!               :t   hash  housekeeping: last, reap_after, chosen, chosen_until
+//!               :n   when somebody last tried whether a write is taken
 //!               :wake      channel: there may be work
 //! prefix:{idem-NN}:h hash  idempotency key → digest, id, until   :z   zset  the same by time
 //! prefix:queues      set   the names of all queues
@@ -26,13 +28,16 @@ mod enqueue;
 mod exchange;
 mod inspect;
 mod link;
+mod list;
 mod maintain;
 mod operate;
 mod patience;
+mod registry;
 mod script;
 mod wake;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -96,6 +101,10 @@ pub struct RedisBroker {
     redis: Arc<RedisSettings>,
     /// Queues whose name was put into `prefix:queues`, and when.
     registered: Arc<Mutex<HashMap<QueueName, Instant>>>,
+    /// The names in `prefix:queues` as they were last read.
+    names: Arc<Mutex<Vec<QueueName>>>,
+    /// Whose idempotency keys are purged next.
+    next_slot: Arc<AtomicU8>,
     wake: Arc<wake::Wake>,
     patience: Arc<patience::Patience>,
 }
@@ -110,7 +119,7 @@ impl RedisBroker {
             return Err(BrokerError::Invalid("queue.url: not a Redis URL".to_owned()));
         };
         let broker = Self::lazy(&url, redis, settings)?;
-        broker.ping().await?;
+        broker.time().await?;
         Ok(broker)
     }
 
@@ -125,10 +134,11 @@ impl RedisBroker {
             _ => Some(Arc::new(link::Link::new(url, &redis)?)),
         };
         let wake = Arc::new(wake::Wake::new(Arc::clone(&link)));
-        let registered = Arc::default();
+        let (registered, names, next_slot) = (Arc::default(), Arc::default(), Arc::default());
         let is_virtual = matches!(settings.time, Time::Virtual(_));
         let patience = Arc::new(patience::Patience::new(redis.response_timeout, is_virtual));
-        Ok(Self { link, acked, settings: Arc::new(settings), redis: Arc::new(redis), registered, wake, patience })
+        let (settings, redis) = (Arc::new(settings), Arc::new(redis));
+        Ok(Self { link, acked, settings, redis, registered, names, next_slot, wake, patience })
     }
 
     /// A connection of its own, for `doctor` and the benchmark: to read `INFO`, `CONFIG` and the like.
@@ -140,10 +150,6 @@ impl RedisBroker {
     #[must_use]
     pub fn base(&self, queue: &QueueName) -> String {
         format!("{}:{{{queue}}}:", self.redis.prefix)
-    }
-
-    fn registry(&self) -> String {
-        format!("{}:queues", self.redis.prefix)
     }
 
     /// The first argument of every script: empty, or the virtual time.
@@ -224,6 +230,6 @@ impl Broker for RedisBroker {
     }
 
     async fn ping(&self) -> Result<(), BrokerError> {
-        self.time().await.map(|_| ())
+        self.knock().await
     }
 }

@@ -41,8 +41,7 @@ impl RedisBroker {
     }
 
     pub(super) async fn set_paused(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        // A full Redis takes no new name; the housekeeping brings it in later.
-        let _ = self.register(queue).await;
+        self.register_unknown(queue).await;
         self.call(&script::PAUSE, &self.base(queue), &[self.now_arg()]).await.map(|_| ())
     }
 

@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use redis::{Cmd, Script, Value};
 
 use super::RedisBroker;
-use super::link::Link;
 use crate::error::BrokerError;
 
 macro_rules! script {
@@ -19,6 +18,7 @@ macro_rules! script {
 // Enqueueing and reserving are refused when memory is full; whatever leads to less memory is not.
 script!(ENQUEUE, "", "lua/enqueue.lua");
 script!(RESERVE, "", "lua/reserve.lua");
+script!(KNOCK, "", "lua/knock.lua");
 script!(EXCHANGE, " flags=allow-oom", "lua/exchange.lua");
 script!(EXTEND, " flags=allow-oom", "lua/extend.lua");
 script!(MAINTAIN, " flags=allow-oom", "lua/maintain.lua");
@@ -27,6 +27,7 @@ script!(CANCEL, " flags=allow-oom", "lua/cancel.lua");
 script!(REDRIVE, " flags=allow-oom", "lua/redrive.lua");
 script!(PAUSE, " flags=allow-oom", "lua/pause.lua");
 script!(RESUME, " flags=allow-oom", "lua/resume.lua");
+script!(PURGE, " flags=allow-oom", "lua/purge.lua");
 script!(LOOK, " flags=no-writes", "lua/look.lua");
 script!(PAGE, " flags=allow-oom", "lua/page.lua");
 script!(STATS, " flags=no-writes", "lua/stats.lua");
@@ -86,22 +87,27 @@ impl RedisBroker {
         let mut pipeline = redis::pipe();
         pipeline.add_command(script.command(base, arguments));
         pipeline.cmd("WAIT").arg(wanted).arg(self.redis.ack_timeout.as_millis() as u64);
-        let mut values = link.send_all(&pipeline, 2).await?;
+        let (mut values, mut generation) = link.send_all(&pipeline, 2).await?;
         if let Some(Value::ServerError(e)) = values.first()
             && is_unknown_script(&e.clone().into())
         {
             let mut load = redis::cmd("SCRIPT");
             load.arg("LOAD").arg(script.code);
             link.send(&load).await?;
-            values = link.send_all(&pipeline, 2).await?;
+            (values, generation) = link.send_all(&pipeline, 2).await?;
         }
         let mut values = values.into_iter();
         match (values.next(), values.next()) {
-            (Some(Value::ServerError(e)), _) => Err(Link::refused(e.into())),
+            // A master that was demoted says so here: the next call looks for the new one.
+            (Some(Value::ServerError(e)), _) => Err(link.judge(e.into(), generation).await),
             (Some(answer), Some(Value::Int(acked))) if acked >= wanted => Ok(answer),
             (_, Some(Value::Int(acked))) => Err(BrokerError::Unavailable(format!(
                 "{acked} of {wanted} replicas acknowledged in time (queue.redis.min_replica_acks)"
             ))),
+            (_, Some(Value::ServerError(e))) => {
+                link.drop_connection(generation).await;
+                Err(BrokerError::Unavailable(format!("no replica was asked: {e}")))
+            }
             _ => Err(BrokerError::Corrupt("WAIT answered no number".to_owned())),
         }
     }

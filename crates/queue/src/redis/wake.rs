@@ -3,19 +3,26 @@
 //! A worker that finds nothing to lease leaves a mark in Redis; whoever brings work removes the mark and publishes to
 //! the queue's channel, both in the script that brings it. So a message cannot fall between the look and the wait, and
 //! a busy queue publishes nothing. One subscription serves all waits of a process; while it is down a wait ends early,
-//! every half second, and the worker looks for itself.
+//! every half second, and the worker looks for itself. A subscription on which nothing comes is pinged.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use futures::StreamExt;
+use redis::Value;
+use redis::aio::{PubSub, PubSubSink};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::link::Link;
 
 /// How often a worker looks for itself while nobody can call it.
 const DEAF: Duration = Duration::from_millis(500);
+
+/// How often a silent subscription is asked whether somebody is there, and how long the answer may take.
+const PING: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// The calls that arrived, for each queue's channel.
 pub(super) struct Wake {
@@ -75,7 +82,7 @@ impl Wake {
         }
         let limit = if deaf { at_most.min(DEAF) } else { at_most };
         let called = futures::future::select_all(calls.iter_mut().map(|c| Box::pin(c.changed())));
-        let _ = tokio::time::timeout(limit, called).await;
+        let _ = timeout(limit, called).await;
         self.note_seen(bases);
     }
 
@@ -110,13 +117,24 @@ impl Drop for Wake {
     }
 }
 
+/// Completes when a subscription is not answered any more: a server that is gone without a word sends nothing, as one does
+/// that has nothing to say.
+async fn until_silent(mut subscriber: PubSubSink) {
+    loop {
+        tokio::time::sleep(PING).await;
+        if !matches!(timeout(ANSWER, subscriber.ping::<Value>()).await, Ok(Ok(_))) {
+            return;
+        }
+    }
+}
+
 /// Subscribes, passes calls on, and subscribes again when the connection is lost. Ends with its [`Wake`].
 async fn listen(wake: Weak<Wake>, names: Vec<String>) {
     while let Some(strong) = wake.upgrade() {
         let link = Arc::clone(&strong.link);
         drop(strong);
-        if let Ok(mut subscriber) = link.subscriber().await
-            && subscriber.subscribe(&names).await.is_ok()
+        if let Ok((mut subscriber, mut messages)) = link.subscriber().await.map(PubSub::split)
+            && matches!(timeout(ANSWER, subscriber.subscribe(&names)).await, Ok(Ok(())))
         {
             let Some(strong) = wake.upgrade() else { return };
             // Whatever was published before the subscription is made good by one look.
@@ -125,11 +143,16 @@ async fn listen(wake: Weak<Wake>, names: Vec<String>) {
                 channel.calls.send_modify(|n| *n += 1);
             });
             drop(strong);
-            let mut messages = subscriber.on_message();
-            while let Some(message) = messages.next().await {
-                let Some(strong) = wake.upgrade() else { return };
-                let name = [message.get_channel_name().to_owned()];
-                strong.each(&name, |channel| channel.calls.send_modify(|n| *n += 1));
+            let pass_on = async {
+                while let Some(message) = messages.next().await {
+                    let Some(strong) = wake.upgrade() else { return };
+                    let name = [message.get_channel_name().to_owned()];
+                    strong.each(&name, |channel| channel.calls.send_modify(|n| *n += 1));
+                }
+            };
+            tokio::select! {
+                () = pass_on => {}
+                () = until_silent(subscriber) => {}
             }
         }
         let Some(strong) = wake.upgrade() else { return };

@@ -2,7 +2,7 @@
 //!
 //! 1. The writer connects: WAL, `synchronous = FULL` (a commit returns when the log is on the disk).
 //! 2. In one immediate transaction, so that two processes may start at once, it looks at `user_version`: 0 is a new
-//!    file and gets `schema.sql`; a newer one than this release knows is refused.
+//!    file and gets `schema.sql`; an older one is brought up to date; a newer one than this release knows is refused.
 //! 3. Readers connect to a file when they are needed. A database in memory belongs to one connection, so there the
 //!    writer reads, too.
 
@@ -17,7 +17,10 @@ use sqlx::{ConnectOptions, Connection, Row};
 use crate::error::BrokerError;
 
 /// The version of `schema.sql`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+
+/// What brings a file of version 1 to the present one.
+const FROM_1: &str = "ALTER TABLE once_ids ADD COLUMN job BLOB; PRAGMA user_version = 2;";
 
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(5);
@@ -64,7 +67,10 @@ async fn prepare(writer: &mut SqliteConnection) -> Result<(), BrokerError> {
     match version {
         0 => {
             sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *tx).await?;
-            sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut *tx).await?;
+            sqlx::raw_sql("PRAGMA user_version = 2").execute(&mut *tx).await?;
+        }
+        1 => {
+            sqlx::raw_sql(FROM_1).execute(&mut *tx).await?;
         }
         VERSION => {}
         newer => {

@@ -82,6 +82,10 @@ impl Operation for Bulk {
             let same_id = || ids.contains_key(&job.id).then_some(job.id);
             let same_key = || key.as_ref().and_then(|key| keys.get(key).copied());
             if let Some(holder) = there.or_else(same_id).or_else(same_key) {
+                if job.once && holder != job.id {
+                    // Whoever asks again is answered with this job again, when it has long ended and the key is free.
+                    batch.once.push((job.id, Some(holder)));
+                }
                 answers.push(Enqueued::Duplicate(holder));
                 continue;
             }
@@ -99,7 +103,7 @@ impl Operation for Bulk {
 
 /// Which of the jobs are there already: position → the job that is.
 async fn look(work: &mut Work<'_>, jobs: &[Written], queues: &[i64]) -> Result<HashMap<usize, JobId>, BrokerError> {
-    const SQL: &str = "SELECT e.key, j.id IS NOT NULL OR o.id IS NOT NULL, k.job
+    const SQL: &str = "SELECT e.key, j.id IS NOT NULL OR (o.id IS NOT NULL AND o.job IS NULL), coalesce(o.job, k.job)
          FROM json_each(?1) e
          LEFT JOIN jobs j ON j.id = substr(?2, e.key * 16 + 1, 16)
          LEFT JOIN once_ids o ON o.id = substr(?2, e.key * 16 + 1, 16) AND o.until > ?3
@@ -129,7 +133,8 @@ struct Batch<'a> {
     columns: Vec<Columns<'a>>,
     envelopes: Vec<u8>,
     keys: Vec<(JobId, (i64, &'a str))>,
-    once: Vec<JobId>,
+    /// With the job that answered for it, if that is another.
+    once: Vec<(JobId, Option<JobId>)>,
 }
 
 impl<'a> Batch<'a> {
@@ -161,7 +166,7 @@ impl<'a> Batch<'a> {
             self.keys.push((job.id, (queue, key)));
         }
         if job.once {
-            self.once.push(job.id);
+            self.once.push((job.id, None));
         }
     }
 
@@ -174,8 +179,11 @@ impl<'a> Batch<'a> {
              FROM json_each(?3) e";
         const KEYS: &str = "INSERT OR REPLACE INTO unique_keys (queue, key, job)
              SELECT e.value ->> 0, e.value ->> 1, substr(?1, e.key * 16 + 1, 16) FROM json_each(?2) e";
-        const ONCE: &str = "INSERT OR REPLACE INTO once_ids (id, until)
-             SELECT substr(?1, e.key * 16 + 1, 16), e.value FROM json_each(?2) e";
+        // The same id twice in one call is one that the first answered for: the first remains.
+        const ONCE: &str = "INSERT INTO once_ids (id, until, job)
+             SELECT substr(?1, e.key * 16 + 1, 16), ?3, CASE e.value WHEN 1 THEN substr(?2, e.key * 16 + 1, 16) END
+             FROM json_each(?4) e WHERE true
+             ON CONFLICT (id) DO UPDATE SET until = excluded.until, job = excluded.job WHERE once_ids.until <= ?5";
         if !self.ids.is_empty() {
             let query = sqlx::query(JOBS).bind(packed(self.ids)).bind(self.envelopes).bind(json(&self.columns));
             query.execute(&mut *work.conn).await?;
@@ -185,8 +193,11 @@ impl<'a> Batch<'a> {
             sqlx::query(KEYS).bind(packed(ids)).bind(json(&keys)).execute(&mut *work.conn).await?;
         }
         if !self.once.is_empty() {
-            let until = vec![work.now + REMEMBERED_MS; self.once.len()];
-            sqlx::query(ONCE).bind(packed(self.once)).bind(json(&until)).execute(&mut *work.conn).await?;
+            let others: Vec<u8> = self.once.iter().map(|(_, other)| u8::from(other.is_some())).collect();
+            let answering = packed(self.once.iter().map(|(id, other)| other.unwrap_or(*id)));
+            let query = sqlx::query(ONCE).bind(packed(self.once.iter().map(|(id, _)| *id))).bind(answering);
+            let query = query.bind(work.now + REMEMBERED_MS).bind(json(&others)).bind(work.now);
+            query.execute(&mut *work.conn).await?;
         }
         Ok(())
     }

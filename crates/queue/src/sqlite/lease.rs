@@ -7,6 +7,7 @@
 //! 4. The first in the order are taken. Those whose time has passed become `expired` on the way and are not replaced:
 //!    the caller asks again.
 
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use job::clock::from_ms;
 use job::{JobId, JobState};
@@ -18,6 +19,9 @@ use super::place::{self, Place};
 use super::work::Work;
 use crate::error::BrokerError;
 use crate::lease::{Exchange, Lease, LeaseRequest, Leased, Solo};
+
+/// An answer is bounded by bytes, too: one that has so many of envelopes is full, and the caller asks again.
+const ENOUGH: usize = 8 << 20;
 
 /// How long the chosen worker is waited for before another is chosen.
 const CHOSEN_MS: i64 = 30_000;
@@ -62,8 +66,7 @@ pub(super) async fn lease(work: &mut Work<'_>, queue: i64, request: LeaseRequest
     let looked = take(work, queue, request, &mut answer).await?;
     if answer.leased.len() < request.max {
         answer.next_due = head.first_scheduled.map(|rank| from_ms((rank / 16).max(work.now)));
-        let more = looked == request.max && work_is_left(work, queue).await?;
-        if more {
+        if looked > 0 && work_is_left(work, queue).await? {
             answer.next_due = Some(from_ms(work.now));
         }
     }
@@ -149,8 +152,7 @@ async fn take(
     request: LeaseRequest,
     answer: &mut Exchange,
 ) -> Result<usize, BrokerError> {
-    let query = sqlx::query(READ).bind(queue).bind(Place::Available.code()).bind(request.max as i64);
-    let rows = query.fetch_all(&mut *work.conn).await?;
+    let rows = read(work, queue, request.max).await?;
     answer.leased.reserve(rows.len());
     for row in &rows {
         let candidate = Candidate::read(row)?;
@@ -164,6 +166,21 @@ async fn take(
     // The late ones are out of the order now, so the first ones are exactly those that were read.
     mark(work, queue, Place::Available, answer.leased.len(), request.token).await?;
     Ok(rows.len())
+}
+
+/// The first available jobs: as many as were asked for, or as fill an answer.
+async fn read(work: &mut Work<'_>, queue: i64, max: usize) -> Result<Vec<SqliteRow>, BrokerError> {
+    let query = sqlx::query(READ).bind(queue).bind(Place::Available.code()).bind(max as i64);
+    let mut found = query.fetch(&mut *work.conn);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.try_next().await? {
+        bytes += row.try_get::<&[u8], _>(6)?.len();
+        rows.push(row);
+        if bytes >= ENOUGH {
+            break;
+        }
+    }
+    Ok(rows)
 }
 
 /// Leases the first `n` jobs of a place.

@@ -1,4 +1,4 @@
--- queue.db, version 1: where jobs wait on one machine.
+-- queue.db, version 2: where jobs wait on one machine.
 --
 -- One process (or a few) write it, each through one connection and a transaction per group of calls (writer.rs);
 -- readers have connections of their own. Times are milliseconds since the Unix epoch, ids the 16 bytes of a UUIDv7.
@@ -71,7 +71,8 @@ CREATE INDEX unique_keys_by_end ON unique_keys (until) WHERE until IS NOT NULL;
 -- Ids that stay duplicates for a day even when their job was trimmed. Written at enqueue, purged by housekeeping.
 CREATE TABLE once_ids (
     id    BLOB    NOT NULL PRIMARY KEY,
-    until INTEGER NOT NULL
+    until INTEGER NOT NULL,
+    job   BLOB                                  -- the job that held its unique key and answered for it; NULL: itself
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX once_ids_by_end ON once_ids (until);

@@ -7,6 +7,8 @@ use job::{JobState, ManualClock};
 use queue::sqlite::SqliteBroker;
 use queue::{Broker, BrokerError, Enqueued, Filter, Redriven, Reservation, Settings, Time};
 
+use sqlx::Connection;
+
 use crate::backend::SqliteInAFile;
 use crate::stage::*;
 
@@ -84,16 +86,31 @@ async fn two_handles_on_one_file_write_at_the_same_time() {
 }
 
 #[tokio::test]
+async fn a_file_of_an_older_release_is_brought_up_to_date() {
+    let file = SqliteInAFile::new();
+    file.handle(Settings::default()).await.close().await;
+    let url = format!("sqlite:{}", file.path.display());
+    let mut old = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE once_ids DROP COLUMN job; PRAGMA user_version = 1").execute(&mut old).await.unwrap();
+    old.close().await.unwrap();
+    let s = Stage::set(file).await;
+    let job = queue::Enqueue { envelope: s.job(), once: true };
+    let id = job.envelope.id;
+    let call = [job.clone(), job];
+    assert_eq!(s.broker.enqueue(&call).await.unwrap(), [Enqueued::New, Enqueued::Duplicate(id)]);
+}
+
+#[tokio::test]
 async fn a_file_of_a_newer_release_is_refused() {
     let file = SqliteInAFile::new();
     file.handle(Settings::default()).await.close().await;
     // https://www.sqlite.org/fileformat.html §1.3: the user version is at offset 60.
     let mut bytes = std::fs::read(&file.path).unwrap();
-    assert_eq!(bytes[60..64], [0, 0, 0, 1]);
-    bytes[63] = 2;
+    assert_eq!(bytes[60..64], [0, 0, 0, 2]);
+    bytes[63] = 3;
     std::fs::write(&file.path, bytes).unwrap();
     let refused = open(&file.path).await.err().expect("it is refused");
-    assert!(matches!(&refused, BrokerError::Invalid(why) if why.contains("version 2")), "{refused}");
+    assert!(matches!(&refused, BrokerError::Invalid(why) if why.contains("version 3")), "{refused}");
 }
 
 #[tokio::test]

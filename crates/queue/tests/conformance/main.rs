@@ -62,6 +62,7 @@ on_every_backend! {
         an_id_that_is_known_is_told_before_a_key_that_is_held
         a_key_with_signs_of_every_script_is_a_key
         a_once_id_stays_a_duplicate_after_its_job_was_trimmed
+        a_once_id_that_was_a_duplicate_of_another_job_stays_one
     }
     order {
         jobs_come_by_priority_then_due_time_then_id
@@ -71,6 +72,7 @@ on_every_backend! {
     lease {
         a_lease_raises_the_attempt_and_carries_the_job
         no_more_are_leased_than_were_asked_for
+        an_answer_is_bounded_by_bytes_too
         an_unknown_queue_leases_nothing
         a_queue_leases_only_its_own_jobs
         a_paused_queue_leases_nothing_but_takes_what_was_finished
@@ -159,6 +161,8 @@ on_every_backend! {
         filters_narrow_by_state_queue_and_kind
         a_rare_kind_is_found_among_many_others
         pages_show_each_job_once_and_in_order
+        several_queues_are_listed_as_one
+        many_that_completed_at_the_same_time_are_each_listed_once
         jobs_that_move_between_pages_hide_and_repeat_no_other
         the_last_job_of_a_page_may_leave
         what_no_list_gave_out_is_no_cursor
@@ -172,6 +176,7 @@ on_every_backend! {
     }
     unreadable {
         broken_bytes_are_leased_with_the_reason_among_good_jobs
+        a_record_cut_off_anywhere_harms_no_neighbour
         a_newer_version_can_wait_and_come_back
         an_unreadable_job_is_shown_and_can_be_operated_on
     }
@@ -186,5 +191,14 @@ on_every_backend! {
         a_wait_ends_when_a_queue_is_resumed
         a_wait_ends_by_itself
         a_healthy_broker_answers_a_ping
+    }
+}
+
+// Answers of the other backends cannot be lost.
+on! { redis_alone, crate::backend::InRedis::new().await;
+    disown {
+        what_an_unheard_answer_leased_is_given_back_uncharged
+        a_suspect_that_is_given_back_is_still_leased_alone
+        renewals_under_way_hide_nothing_from_it
     }
 }

@@ -1,9 +1,9 @@
 -- Gives back what was leased under a token whose answer was lost, as if it had never been leased. ARGV: now, token,
--- where to begin among the running jobs, how many to look at. Answers how many were given back and how many were left
--- in place: where the next step begins.
-local from, count = tonumber(ARGV[3]), tonumber(ARGV[4])
-local ids = call('ZRANGE', R, from, from + count - 1)
-if #ids == 0 then return { 0, 0 } end
+-- where the walk through the running jobs stands (0 to begin), how many to look at. Answers how many were given back and
+-- where the walk goes on (0: nowhere). It is a ZSCAN: no renewal can move a job out of its way.
+local found, ids = call('ZSCAN', R, ARGV[3], 'COUNT', ARGV[4]), {}
+for i = 1, #found[2], 2 do ids[#ids + 1] = found[2][i] end
+if #ids == 0 then return { 0, found[1] } end
 local ms, released = call('HMGET', M, unpack(ids)), 0
 for i = 1, #ids do
   local id, m = ids[i], ms[i]
@@ -23,4 +23,4 @@ for i = 1, #ids do
     end
   end
 end
-return { released, #ids - released }
+return { released, found[1] }

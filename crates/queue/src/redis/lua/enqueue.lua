@@ -66,9 +66,20 @@ for at = 3 + plain * 2, #ARGV, 6 do
   local holder = call('HEXISTS', J, id) == 1 and id
   if not holder and once == '1' then
     local until_then = call('ZSCORE', I, id)
-    if until_then and tonumber(until_then) > now then holder = id end
+    if until_then and tonumber(until_then) > now then
+      holder = call('HGET', L, id) or id
+    elseif until_then then
+      call('HDEL', L, id)
+    end
   end
-  if not holder and unique ~= '' then holder = holder_of(unique) end
+  if not holder and unique ~= '' then
+    holder = holder_of(unique)
+    -- Whoever asks again is answered with this job again, when it has long ended and the key is free.
+    if holder and once == '1' then
+      call('ZADD', I, now + 86400000, id)
+      call('HSET', L, id, holder)
+    end
+  end
   if holder then
     answers[#answers + 1] = number
     answers[#answers + 1] = holder

@@ -1,9 +1,9 @@
 -- Finishes jobs and leases others. ARGV: 1 now, 2 plain completions (24 bytes each: id, token), 3 how many to lease,
 -- 4 token, 5 worker, 6 idle ('1' or ''), 7 lease ms, 8 completed jobs kept, 9 until when the caller listens ('' for ever),
--- then for each other finish nine:
+-- 10 how many ms the token is remembered ('' for none: this call can arrive only once), then for each other finish nine:
 -- id, token, code, delay ms, priority, text, unique key, unique_for ms, unknown_since.
--- Answers: now, plain results ('' if all are done, else a character each), other results, expired, solo, next due or
--- -1, then id, record, mutable part (as it was before the lease) of each job that was leased, and its solo flag first.
+-- Answers: now, plain results ('' if all are done, else a character each), other results, expired, solo (3: this call was
+-- carried out before), next due or -1, then id, record, mutable part (as it was before the lease) of each job that was leased, and its solo flag first.
 local completed = {}
 
 -- 1. Plain completions: the common end, without JSON.
@@ -38,7 +38,7 @@ end
 
 -- 2. The other ends, each for itself.
 local other_results = {}
-for at = 10, #ARGV, 9 do
+for at = 11, #ARGV, 9 do
   local id, token, code, delay, priority, text, unique, hold_for, since =
     ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), ARGV[at + 5], ARGV[at + 6], tonumber(ARGV[at + 7]), ARGV[at + 8]
   local m = call('HGET', M, id)
@@ -106,6 +106,11 @@ local answer = { now, plain_results, table.concat(other_results), 0, 0, -1 }
 if wanted <= 0 then return answer end
 -- A call that lay in a socket while nothing ran: its caller has given it up, and what it leased would wait for the reaper.
 if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then return answer end
+-- A Cluster's client sends a call again whose connection was lost. The first copy leased under this token already.
+if ARGV[10] ~= '' and call('ZADD', Q, 'NX', now + tonumber(ARGV[10]), token) == 0 then
+  answer[5] = 3
+  return answer
+end
 if call('EXISTS', P) == 1 then
   call('SET', W, '1')
   return answer
@@ -143,31 +148,50 @@ if call('ZCARD', O) > 0 then
   end
 end
 
+-- An answer is bounded by bytes, too: what is beyond goes back to where it stood, and the caller asks again.
+local ENOUGH = 8 * 1024 * 1024
 promote(wanted)
 local popped = call('ZPOPMIN', A, wanted)
 local leased = 0
 if #popped > 0 then
   local ids = {}
   for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
-  local recs, ms = call('HMGET', J, unpack(ids)), call('HMGET', M, unpack(ids))
   local fresh = 'R\0\1\0\0' .. token .. started .. sub(BLANK, 1, 8)
   local until_then = string.format('%.0f', expires) -- once: turning a number into text is dear
-  local set, running, size = {}, {}, 7
+  local set, running, size, bytes, at_end = {}, {}, 7, 0, 0
   answer[7] = 0
-  for i = 1, #ids do
-    local id, rec, m = ids[i], recs[i], ms[i]
-    local at = rec and byte(rec, 2) and byte(rec, 2) % 2 == 1 and expires_of(rec)
-    if at and at <= now then
-      end_job(id, rec, m, 'E', tail_of(m))
-      answer[4] = answer[4] + 1
-    elseif rec then
-      leased = leased + 1
-      local pair = leased * 2
-      set[pair - 1], set[pair] = id, m and lease_again(m, 0) or fresh
-      running[pair - 1], running[pair] = until_then, id
-      answer[size + 1], answer[size + 2], answer[size + 3] = id, rec, m or ''
-      size = size + 3
+  while at_end < #ids and bytes < ENOUGH do
+    local first = at_end + 1
+    at_end = math.min(at_end + 32, #ids)
+    local recs, ms = call('HMGET', J, unpack(ids, first, at_end)), call('HMGET', M, unpack(ids, first, at_end))
+    for i = 1, #recs do
+      local id, rec, m = ids[first + i - 1], recs[i], ms[i]
+      if m and #m < 29 then m = nil end -- a foreign hand
+      local at = rec and byte(rec, 2) and byte(rec, 2) % 2 == 1 and expires_of(rec)
+      if at and at <= now then
+        end_job(id, rec, m, 'E', tail_of(m))
+        answer[4] = answer[4] + 1
+      elseif rec then
+        leased = leased + 1
+        bytes = bytes + #rec
+        local pair = leased * 2
+        set[pair - 1], set[pair] = id, m and lease_again(m, 0) or fresh
+        running[pair - 1], running[pair] = until_then, id
+        answer[size + 1], answer[size + 2], answer[size + 3] = id, rec, m or ''
+        size = size + 3
+        if bytes >= ENOUGH then
+          at_end = first + i - 1
+          break
+        end
+      end
     end
+  end
+  if at_end < #ids then
+    local back = {}
+    for i = at_end + 1, #ids do
+      back[#back + 1], back[#back + 2] = popped[i * 2], popped[i * 2 - 1]
+    end
+    call('ZADD', A, unpack(back))
   end
   if leased > 0 then
     call('HSET', M, unpack(set))

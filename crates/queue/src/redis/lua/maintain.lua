@@ -18,14 +18,17 @@ local promoted = promote(left)
 left = left - promoted
 
 -- 3. Jobs of lost workers.
+local lost = {}
 if left > 0 and now >= reap_after then
-  local lost = call('ZRANGEBYSCORE', R, '-inf', '(' .. now, 'LIMIT', 0, math.min(left, 128))
+  lost = call('ZRANGEBYSCORE', R, '-inf', '(' .. now, 'LIMIT', 0, math.min(left, 128))
   for i = 1, #lost do
     local id = lost[i]
     local rec, m = call('HGET', J, id), call('HGET', M, id)
     call('ZREM', R, id)
-    reaped = reaped + 1
-    if rec and m then
+    if rec and m and byte(m, 1) == 67 then
+      call('RPUSH', C, id) -- it completed, and the script that wrote so broke off before it was listed
+    elseif rec and m and byte(m, 1) == 82 then
+      reaped = reaped + 1
       local tail, losses, attempt = tail_of(m), math.min(byte(m, 5) + 1, 255), attempt_of(m)
       m = sub(m, 1, 4) .. char(losses) .. sub(m, 6)
       if flag(m, 1) then
@@ -47,7 +50,7 @@ if left > 0 and now >= reap_after then
       end
     end
   end
-  left = left - reaped
+  left = left - #lost
 end
 
 -- 4. What ended long ago.
@@ -96,7 +99,7 @@ for _, key in pairs(ENDED) do
   end
 end
 
--- 5. Unique keys that were held after an end, and ids that were remembered.
+-- 5. Unique keys that were held after an end, ids and tokens that were remembered.
 local holds = call('ZRANGEBYSCORE', UH, '-inf', now, 'LIMIT', 0, 128)
 for i = 1, #holds do
   local v = call('HGET', U, holds[i])
@@ -107,8 +110,13 @@ for i = 1, #holds do
 end
 if #holds > 0 then call('ZREM', UH, unpack(holds)) end
 local once = call('ZRANGEBYSCORE', I, '-inf', now, 'LIMIT', 0, 128)
-if #once > 0 then call('ZREM', I, unpack(once)) end
-more = left <= 0 or #holds == 128 or #once == 128 or reaped == 128
+if #once > 0 then
+  call('ZREM', I, unpack(once))
+  call('HDEL', L, unpack(once))
+end
+local tokens = call('ZRANGEBYSCORE', Q, '-inf', now, 'LIMIT', 0, 512)
+if #tokens > 0 then call('ZREM', Q, unpack(tokens)) end
+more = left <= 0 or #holds == 128 or #once == 128 or #lost == 128 or #tokens == 512
 
 local answer = { promoted, reaped, crashed, trimmed, more and '1' or '' }
 local requested = call('SCARD', K) <= 512 and call('SMEMBERS', K) or call('SRANDMEMBER', K, 512)

@@ -4,7 +4,7 @@
 local base = KEYS[1]
 local J, M, A, S, R = base .. 'j', base .. 'm', base .. 'a', base .. 's', base .. 'r'
 local O, C, U, UH, I = base .. 'o', base .. 'c', base .. 'u', base .. 'uh', base .. 'i'
-local K, P, W, T = base .. 'k', base .. 'p', base .. 'w', base .. 't'
+local L, Q, K, P, W, T = base .. 'l', base .. 'q', base .. 'k', base .. 'p', base .. 'w', base .. 't'
 local ENDED = { D = base .. 'd', X = base .. 'x', E = base .. 'e' }
 local call, byte, sub, char = redis.call, string.byte, string.sub, string.char
 local pack, unpack8 = struct.pack, struct.unpack
@@ -41,10 +41,9 @@ local function expires_of(rec)
 end
 local function run_at_of(rec) return readable(rec) and (unpack8('<i8', rec, 25)) or now end
 local function unique_of(rec)
-  if readable(rec) and math.floor(byte(rec, 2) / 2) % 2 == 1 then
-    local n = byte(rec, 41)
-    return sub(rec, 42, 41 + n), (unpack8('<I4', rec, 13)) * 1000
-  end
+  if not readable(rec) or math.floor(byte(rec, 2) / 2) % 2 == 0 then return end
+  local n = byte(rec, 41) -- a broken record may end here, or anywhere behind it
+  if n and n > 0 and #rec >= 41 + n then return sub(rec, 42, 41 + n), (unpack8('<I4', rec, 13)) * 1000 end
 end
 
 -- A unique key is held by a live job (hold 0) or until a time after the job's end.
@@ -77,7 +76,10 @@ end
 
 -- The JSON tail, for the paths that are not the common one.
 local function tail_of(m)
-  if m and #m > 29 then return cjson.decode(sub(m, 30)) end
+  if m and #m > 29 then
+    local is_json, tail = pcall(cjson.decode, sub(m, 30))
+    if is_json and type(tail) == 'table' then return tail end
+  end
   return {}
 end
 local function with_error(tail, attempt, text)

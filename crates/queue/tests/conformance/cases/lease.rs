@@ -6,6 +6,7 @@ use std::sync::Arc;
 use job::{Clock, Envelope, JobState, QueueName, UniqueKey};
 use queue::broker::MAX_BATCH;
 use queue::{BrokerError, Enqueued, Finish, FinishResult, Solo};
+use serde_json::value::RawValue;
 
 use crate::stage::*;
 
@@ -35,6 +36,25 @@ pub async fn no_more_are_leased_than_were_asked_for(s: &Stage) {
     assert_eq!(s.lease(3).await.len(), 3);
     assert_eq!(s.lease(3).await.len(), 2);
     assert_eq!(s.lease(3).await.len(), 0);
+}
+
+pub async fn an_answer_is_bounded_by_bytes_too(s: &Stage) {
+    const SIZE: usize = 1 << 20;
+    let args = RawValue::from_string(format!("\"{}\"", "x".repeat(SIZE))).unwrap();
+    let mut all = Vec::new();
+    for _ in 0..20 {
+        all.push(s.put(Envelope { args: args.clone(), ..s.job() }).await);
+    }
+    let mut got = Vec::new();
+    while got.len() < all.len() {
+        let answer = s.ask(s.request(20)).await;
+        assert!((1..=8).contains(&answer.leased.len()), "{} jobs of 1 MiB", answer.leased.len());
+        got.extend(ids(&answer.leased));
+        let more = got.len() < all.len();
+        assert_eq!(answer.next_due, more.then(|| s.clock.now()), "whether there is more is told");
+    }
+    assert_eq!(got, all);
+    assert_eq!(s.count(JobState::Running).await, 20);
 }
 
 pub async fn an_unknown_queue_leases_nothing(s: &Stage) {

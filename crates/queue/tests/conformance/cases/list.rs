@@ -115,6 +115,51 @@ pub async fn pages_show_each_job_once_and_in_order(s: &Stage) {
     }
 }
 
+pub async fn several_queues_are_listed_as_one(s: &Stage) {
+    let queue_of = |n: usize| if n.is_multiple_of(3) { &s.other } else { &s.queue };
+    let mut all = Vec::new();
+    for n in 0..40 {
+        all.push(s.put(s.job_in(queue_of(n))).await);
+        // Some of the same time, too.
+        if n % 5 != 0 {
+            s.clock.advance(TICK);
+        }
+    }
+    let expected = newest_first(&all);
+    for limit in [1, 7, 16, 17, 39, 40, 1_000] {
+        assert_eq!(s.list(&in_state(JobState::Available), limit).await, expected, "limit {limit}");
+    }
+    let of_kind = Filter { kind: Some(kind("email.send")), ..in_state(JobState::Available) };
+    assert_eq!(s.list(&of_kind, 7).await, expected);
+    for (n, id) in all.iter().enumerate() {
+        let leased = s.broker.exchange(queue_of(n), &[], Some(s.request(1))).await.unwrap().leased;
+        assert_eq!(ids(&leased), [*id]);
+        s.broker.exchange(queue_of(n), &[end(&leased[0], completed())], None).await.unwrap();
+        s.clock.advance(TICK);
+    }
+    for limit in [1, 7, 16, 17, 39, 40, 1_000] {
+        assert_eq!(s.list(&in_state(JobState::Completed), limit).await, expected, "limit {limit}");
+    }
+}
+
+pub async fn many_that_completed_at_the_same_time_are_each_listed_once(s: &Stage) {
+    let mut all = Vec::new();
+    for queue in [&s.queue, &s.other] {
+        for _ in 0..40 {
+            all.push(s.put(s.job_in(queue)).await);
+        }
+        let leased = s.broker.exchange(queue, &[], Some(s.request(40))).await.unwrap().leased;
+        let finishes: Vec<_> = leased.iter().map(|leased| end(leased, completed())).collect();
+        s.broker.exchange(queue, &finishes, None).await.unwrap();
+    }
+    all.sort();
+    for limit in [1, 7, 16, 17, 41, 80] {
+        let mut listed = s.list(&in_state(JobState::Completed), limit).await;
+        listed.sort();
+        assert_eq!(listed, all, "limit {limit}");
+    }
+}
+
 pub async fn jobs_that_move_between_pages_hide_and_repeat_no_other(s: &Stage) {
     let all = one_by_one(s, 20).await;
     let filter = in_state(JobState::Available);
@@ -150,6 +195,17 @@ pub async fn what_no_list_gave_out_is_no_cursor(s: &Stage) {
     for bad in ["", "x", "1.2.3", "éé", "a.emails", "-1.0.00", "%00"] {
         let listed = s.broker.list(&Filter::default(), 2, Some(Cursor(bad.into()))).await;
         assert!(matches!(listed, Err(BrokerError::Invalid(_))), "{bad:?}: {listed:?}");
+    }
+    // Nor is one that was given out and changed.
+    let cursor = s.broker.list(&Filter::default(), 2, None).await.unwrap().next.unwrap().0;
+    let parts: Vec<&str> = cursor.split('.').collect();
+    for n in 0..parts.len() {
+        for bad in ["", "nan", "inf", "1e400", "1e-400", "-0", "+1", "007", "1.5", "9223372036854775808", "💥"] {
+            let mut changed = parts.clone();
+            changed[n] = bad;
+            let listed = s.broker.list(&Filter::default(), 2, Some(Cursor(changed.join(".")))).await;
+            assert!(matches!(listed, Err(BrokerError::Invalid(_))), "{changed:?}: {listed:?}");
+        }
     }
     // A cursor belongs to the list that gave it out.
     let next = s.broker.list(&in_state(JobState::Available), 2, None).await.unwrap().next;

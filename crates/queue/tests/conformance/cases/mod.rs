@@ -1,6 +1,7 @@
 //! The rules, a file a topic. `main.rs` lists every case and runs it on every backend.
 
 pub mod cancel;
+pub mod disown;
 pub mod enqueue;
 pub mod extend;
 pub mod finish;

@@ -104,3 +104,29 @@ pub async fn a_once_id_stays_a_duplicate_after_its_job_was_trimmed(s: &Stage) {
     s.maintain().await;
     assert_eq!(s.broker.enqueue(&[once]).await.unwrap(), [Enqueued::New], "a day is over");
 }
+
+pub async fn a_once_id_that_was_a_duplicate_of_another_job_stays_one(s: &Stage) {
+    let holder = s.put(s.job_under("k", NONE)).await;
+    let asked = Enqueue { envelope: s.job_under("k", NONE), once: true };
+    let ask = async || s.broker.enqueue(std::slice::from_ref(&asked)).await.unwrap()[0];
+    assert_eq!(ask().await, Enqueued::Duplicate(holder));
+    let leased = s.lease_one().await;
+    s.finish(&leased, completed()).await;
+    assert_eq!(ask().await, Enqueued::Duplicate(holder), "the key is free, but this request was answered");
+    // Both in one call.
+    let (first, second) = (s.job_under("l", NONE), Enqueue { envelope: s.job_under("l", NONE), once: true });
+    let answers = s.broker.enqueue(&[first.clone().into(), second.clone()]).await.unwrap();
+    assert_eq!(answers, [Enqueued::New, Enqueued::Duplicate(first.id)]);
+    let leased = s.lease_one().await;
+    s.finish(&leased, completed()).await;
+    let again = s.broker.enqueue(std::slice::from_ref(&second)).await.unwrap();
+    assert_eq!(again, [Enqueued::Duplicate(first.id)]);
+    s.put(s.job_under("l", NONE)).await;
+    s.clock.advance(DAY);
+    for tidied in [false, true] {
+        if tidied {
+            s.maintain().await;
+        }
+        assert_eq!(ask().await, if tidied { Enqueued::Duplicate(asked.envelope.id) } else { Enqueued::New });
+    }
+}

@@ -1,5 +1,7 @@
 //! Records that this release cannot read: broken bytes, and a newer version's.
 
+use std::time::Duration;
+
 use job::{Clock, JobState, WireError};
 use queue::{Cancelled, Disposition, FinishResult, Redriven};
 
@@ -30,6 +32,27 @@ pub async fn broken_bytes_are_leased_with_the_reason_among_good_jobs(s: &Stage) 
     }
     assert_eq!(s.state(before).await, JobState::Completed);
     assert_eq!(s.state(after).await, JobState::Completed);
+}
+
+pub async fn a_record_cut_off_anywhere_harms_no_neighbour(s: &Stage) {
+    let whole = job::wire::encode(&s.job_under("some-key", Duration::ZERO));
+    let mut broken = Vec::new();
+    for length in 1..=60 {
+        broken.push(s.plant(&whole[..length]).await);
+        s.put(s.job()).await;
+    }
+    let leased = s.lease(200).await;
+    assert_eq!(leased.len(), 120);
+    let end_of = |leased| if broken.contains(&ids(std::slice::from_ref(leased))[0]) { dead() } else { completed() };
+    let finishes: Vec<_> = leased.iter().map(|leased| end(leased, end_of(leased))).collect();
+    assert_eq!(s.finish_all(&finishes).await, [FinishResult::Done; 120]);
+    assert_eq!((s.count(JobState::Completed).await, s.count(JobState::Dead).await), (60, 60));
+    assert_eq!(s.lose_workers().await.reaped, 0, "none runs again");
+    for id in broken {
+        assert_eq!(s.broker.redrive(id).await.unwrap(), Redriven::Now);
+        assert_eq!(s.broker.cancel(id).await.unwrap(), Cancelled::Now);
+    }
+    assert_eq!((s.count(JobState::Completed).await, s.count(JobState::Cancelled).await), (60, 60));
 }
 
 pub async fn a_newer_version_can_wait_and_come_back(s: &Stage) {
