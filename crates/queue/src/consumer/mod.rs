@@ -11,6 +11,7 @@ mod buffer;
 mod keeper;
 mod leases;
 mod pump;
+mod room;
 mod share;
 
 use std::sync::Arc;

@@ -20,11 +20,12 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::buffer::Buffer;
 use super::keeper::Observer;
 use super::leases::Leases;
+use super::room::Room;
 use super::share::{CALLS, QueueState, divide};
 use super::{ConsumerSettings, Held, Report};
 use crate::broker::{Broker, MAX_BATCH};
@@ -42,10 +43,6 @@ const AWAY: Duration = Duration::from_millis(500);
 
 /// After so many failed calls in a row a drained worker no longer waits to give back what lost answers had leased.
 const HOPELESS: u32 = 3;
-
-/// How long a worker makes room for a suspect before it lets another try, and how long it then declines.
-const MAKING_ROOM: Duration = Duration::from_secs(30);
-const DECLINING: Duration = Duration::from_secs(120);
 
 type Call = BoxFuture<'static, Called>;
 
@@ -80,8 +77,8 @@ pub(super) struct Pump {
     /// The queue whose suspects this worker makes room for, then runs, and since when.
     solo: Option<(usize, Instant)>,
     solo_running: bool,
-    /// Until when it declines to make room: its jobs took too long the last time.
-    declines_until: Option<Instant>,
+    /// How long it makes room, or declines to.
+    room: Room,
 }
 
 impl Pump {
@@ -111,7 +108,7 @@ impl Pump {
             paced_at: Instant::now(),
             solo: None,
             solo_running: false,
-            declines_until: None,
+            room: Room::new(),
         }
     }
 
@@ -163,10 +160,10 @@ impl Pump {
             queue.retry_at = queue.retry_at.filter(|at| *at > now);
             queue.dry_until = queue.dry_until.filter(|at| *at > now);
         }
-        if !self.solo_running && self.solo.is_some_and(|(_, since)| now >= since + MAKING_ROOM) {
+        if !self.solo_running && self.solo.is_some_and(|(_, since)| now >= since + self.room.patience) {
             debug!("no room could be made for a suspect job: another worker may try");
             self.solo = None;
-            self.declines_until = Some(now + DECLINING);
+            self.room.given_up(now);
         }
     }
 
@@ -183,7 +180,7 @@ impl Pump {
     fn wake_at(&self, leasing: bool) -> Option<Instant> {
         let retry = self.queues.iter().filter_map(|queue| queue.retry_at).min();
         let due = self.queues.iter().filter_map(|queue| queue.dry_until).min().filter(|_| leasing);
-        let room = self.solo.filter(|_| !self.solo_running).map(|(_, since)| since + MAKING_ROOM);
+        let room = self.solo.filter(|_| !self.solo_running).map(|(_, since)| since + self.room.patience);
         [retry, due, room].into_iter().flatten().min()
     }
 
@@ -210,7 +207,8 @@ impl Pump {
                 let wanting: Vec<usize> = (0..self.queues.len())
                     .filter(|n| {
                         let queue = &self.queues[*n];
-                        !queue.is_dry() && queue.is_reachable() && queue.calls < CALLS && queue.room() > 0
+                        let may_be_asked = queue.is_reachable() && queue.one_by_one == 0 && queue.calls < CALLS;
+                        !queue.is_dry() && may_be_asked && queue.room() > 0
                     })
                     .collect();
                 for (n, part) in divide(&mut self.queues, &wanting, room) {
@@ -235,11 +233,11 @@ impl Pump {
 
     fn send(&mut self, n: usize, max: usize, idle: bool) {
         self.next_token = self.next_token.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let declines = self.declines_until.is_some_and(|until| until > Instant::now());
-        let worker = if declines { 0 } else { self.worker };
+        let worker = if self.room.declines(Instant::now()) { 0 } else { self.worker };
         let lease = (max > 0).then_some(LeaseRequest { max, token: self.next_token, worker, idle });
         let queue = &mut self.queues[n];
-        let count = queue.finishes.len().min(MAX_BATCH);
+        let count = queue.finishes.len().min(if queue.one_by_one > 0 { 1 } else { MAX_BATCH });
+        queue.one_by_one = queue.one_by_one.saturating_sub(1);
         let finishes: Vec<Finish> = queue.finishes.drain(..count).collect();
         queue.calls += 1;
         queue.asked += max;
@@ -248,7 +246,11 @@ impl Pump {
         self.calls.push(Box::pin(async move {
             let answer = async {
                 for token in &lost {
-                    broker.disown(&name, *token).await?;
+                    match broker.disown(&name, *token).await {
+                        Err(error) if error.is_transient() => return Err(error),
+                        Err(error) => warn!(queue = %name, %error, "leases could not be given back: they run out"),
+                        Ok(_) => {}
+                    }
                 }
                 broker.exchange(&name, &finishes, lease).await
             };
@@ -268,6 +270,9 @@ impl Pump {
             Err(error) => {
                 self.queues[n].lost.extend(lost);
                 self.queues[n].lost.extend(lease.map(|lease| lease.token));
+                if !error.is_transient() && lease.is_none() && finishes.len() == 1 {
+                    return self.drop_end(n, &finishes[0], &error);
+                }
                 return self.hold_on(n, finishes, &error);
             }
         };
@@ -317,6 +322,7 @@ impl Pump {
             // The suspect arrived and runs alone; or another worker was faster, and all goes on as before.
             if got > 0 {
                 self.solo_running = true;
+                self.room.made();
             } else {
                 (self.solo, self.queues[n].dry_until) = (None, None);
             }
@@ -326,9 +332,19 @@ impl Pump {
         }
     }
 
-    /// The queue is away: keep what was to be written, and wait.
+    /// An end that can never be written harms no other: its job is left to the reaper.
+    fn drop_end(&mut self, n: usize, finish: &Finish, error: &BrokerError) {
+        let queue = &self.queues[n].queue;
+        error!(%queue, job_id = %finish.lease.id, %error, "an end cannot be written");
+        self.leases.remove(n, [finish.lease]);
+    }
+
+    /// The queue is away: keep what was to be written, and wait. What is not to pass by itself is sought one by one.
     fn hold_on(&mut self, n: usize, finishes: Vec<Finish>, error: &BrokerError) {
         let queue = &mut self.queues[n];
+        if !error.is_transient() {
+            queue.one_by_one = queue.one_by_one.max(finishes.len());
+        }
         for finish in finishes.into_iter().rev() {
             queue.finishes.push_front(finish);
         }

@@ -30,6 +30,8 @@ pub(super) struct QueueState {
     pub dry_until: Option<Instant>,
     /// Tokens of lease calls whose answers were lost: what they leased is given back before the next call.
     pub lost: Vec<u64>,
+    /// So many ends go one by one, because a call with one of them among others can never succeed.
+    pub one_by_one: usize,
     /// Set while the queue is away: not before this time.
     pub retry_at: Option<Instant>,
     /// Calls that failed one after the other.
@@ -50,6 +52,7 @@ impl QueueState {
             calls: 0,
             dry_until: None,
             lost: Vec::new(),
+            one_by_one: 0,
             retry_at: None,
             failures: 0,
             credit: 0,
