@@ -1,5 +1,6 @@
-//! An API over a real queue and a real store, both SQLite in memory, called through its router.
+//! An API over a real queue and a real store, both SQLite in memory unless asked otherwise, called through its router.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,12 +12,14 @@ use http_body_util::BodyExt;
 use job::{Clock, IdSource, JobId, ManualClock, QueueName, SystemClock};
 use mail::zone::{dev_zone, ehlo_name};
 use mail::{Catcher, DkimKey, DkimSigner, DnsServer, Verifier};
+use queue::redis::RedisBroker;
 use queue::sqlite::SqliteBroker;
 use queue::{Broker, Disposition, Finish, LeaseRequest};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use store::{NewApiKey, Scope, Store, StoreConfig};
 use telemetry::metrics::{Meters, MetricsHandle};
+use tokio::sync::OnceCell;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -130,6 +133,18 @@ pub fn uuid_of(n: u128) -> Uuid {
 impl App {
     pub async fn start() -> Self {
         Self::builder().start().await
+    }
+
+    /// The same over a Redis, with an empty queue of its own.
+    pub async fn over_redis() -> Self {
+        static SERVER: OnceCell<testkit::Redis> = OnceCell::const_new();
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let url = SERVER.get_or_init(testkit::Redis::start).await.url();
+        let prefix = format!("api-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let queues = QUEUES.map(|q| QueueName::new(q).unwrap()).to_vec();
+        let settings = queue::Settings { queues, ..queue::Settings::default() };
+        let broker = RedisBroker::connect(&url, &prefix, settings).await.unwrap();
+        Self::builder().broker(Arc::new(broker)).start().await
     }
 
     pub fn builder() -> Builder {

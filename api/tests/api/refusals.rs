@@ -6,11 +6,33 @@ use serde_json::json;
 
 use crate::harness::App;
 
+/// Every case over both sorts of queue.
+macro_rules! on_both_queues {
+    ($($case:ident)*) => {
+        mod over_sqlite {
+            $(#[tokio::test] async fn $case() { super::$case(&crate::harness::App::start().await).await; })*
+        }
+        mod over_redis {
+            $(#[tokio::test] async fn $case() { super::$case(&crate::harness::App::over_redis().await).await; })*
+        }
+    };
+}
+
+on_both_queues! {
+    malformed_json_is_placed_by_line_and_column
+    wrong_types_and_unknown_fields_are_named
+    batches_of_the_wrong_shape_or_size_are_refused_whole
+    bodies_that_are_too_large_are_refused
+    a_body_that_is_no_utf_8_or_no_json_type_or_breaks_off_is_refused
+    deep_nesting_is_refused_and_harmless
+    bad_idempotency_keys_are_named
+    unknown_paths_and_methods_are_problems_too
+    listings_refuse_parameters_that_make_no_sense
+}
+
 const POSTS: [&str; 3] = ["/v1/jobs", "/v1/jobs/batch", "/v1/bookings/bk_1/events"];
 
-#[tokio::test]
-async fn malformed_json_is_placed_by_line_and_column() {
-    let app = App::start().await;
+async fn malformed_json_is_placed_by_line_and_column(app: &App) {
     for path in POSTS {
         for body in
             ["{", "{\n\"kind\": nope}", "[1,", "", "\u{feff}{}", "{}}", "'x'", "{\"kind\":\"a\"", "nul", "\"\\ud800\""]
@@ -24,9 +46,7 @@ async fn malformed_json_is_placed_by_line_and_column() {
     }
 }
 
-#[tokio::test]
-async fn wrong_types_and_unknown_fields_are_named() {
-    let app = App::start().await;
+async fn wrong_types_and_unknown_fields_are_named(app: &App) {
     for (body, fields) in [
         (json!({}), &["kind"][..]),
         (json!([]), &["body"]),
@@ -78,9 +98,7 @@ async fn wrong_types_and_unknown_fields_are_named() {
     assert_eq!(app.post("/v1/jobs", twice).send().await.problem(422), ["kind"]);
 }
 
-#[tokio::test]
-async fn batches_of_the_wrong_shape_or_size_are_refused_whole() {
-    let app = App::start().await;
+async fn batches_of_the_wrong_shape_or_size_are_refused_whole(app: &App) {
     for (body, field) in [
         (json!({}), "jobs"),
         (json!({"jobs": []}), "jobs"),
@@ -97,9 +115,7 @@ async fn batches_of_the_wrong_shape_or_size_are_refused_whole() {
     assert!(answer["results"].as_array().unwrap().iter().all(|r| r["problem"]["status"] == 422), "{answer}");
 }
 
-#[tokio::test]
-async fn bodies_that_are_too_large_are_refused() {
-    let app = App::start().await;
+async fn bodies_that_are_too_large_are_refused(app: &App) {
     let ten_megabytes = format!(r#"{{"kind":"debug.noop","args":{{"x":"{}"}}}}"#, "x".repeat(10 << 20));
     for path in POSTS {
         assert_eq!(app.post(path, &ten_megabytes).send().await.problem(413), ["body"]);
@@ -114,9 +130,7 @@ async fn bodies_that_are_too_large_are_refused() {
     assert_eq!(answer["results"][0]["problem"]["errors"][0]["field"], "args");
 }
 
-#[tokio::test]
-async fn a_body_that_is_no_utf_8_or_no_json_type_or_breaks_off_is_refused() {
-    let app = App::start().await;
+async fn a_body_that_is_no_utf_8_or_no_json_type_or_breaks_off_is_refused(app: &App) {
     for path in POSTS {
         let bad = b"{\"kind\":\"\xff\xfe\"}".to_vec();
         let answer = app.call(Method::POST, path).header("content-type", "application/json").body(bad).send().await;
@@ -136,9 +150,7 @@ async fn a_body_that_is_no_utf_8_or_no_json_type_or_breaks_off_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn deep_nesting_is_refused_and_harmless() {
-    let app = App::start().await;
+async fn deep_nesting_is_refused_and_harmless(app: &App) {
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     for path in POSTS {
         assert!(app.post(path, &deep).send().await.status.is_client_error());
@@ -149,9 +161,7 @@ async fn deep_nesting_is_refused_and_harmless() {
     assert!(keyed.header("idempotency-key", "k").send().await.status.is_client_error());
 }
 
-#[tokio::test]
-async fn bad_idempotency_keys_are_named() {
-    let app = App::start().await;
+async fn bad_idempotency_keys_are_named(app: &App) {
     for bad in ["", "  ", &"x".repeat(256), "ключ"] {
         let answer = app.post("/v1/jobs", r#"{"kind":"debug.noop"}"#).header("idempotency-key", bad).send().await;
         assert_eq!(answer.problem(400), ["Idempotency-Key"], "{bad}");
@@ -161,9 +171,7 @@ async fn bad_idempotency_keys_are_named() {
     assert_eq!(twice.send().await.problem(400), ["Idempotency-Key"]);
 }
 
-#[tokio::test]
-async fn unknown_paths_and_methods_are_problems_too() {
-    let app = App::start().await;
+async fn unknown_paths_and_methods_are_problems_too(app: &App) {
     for path in ["/", "/v2/jobs", "/v1/jobs/", "/mailbox", "/metrics", "/%00", "/docs/nothing.js", "/docs/%ff"] {
         app.get(path).send().await.problem(404);
     }
@@ -182,9 +190,7 @@ async fn unknown_paths_and_methods_are_problems_too() {
     assert_eq!(not_allowed.header("allow").split(',').count(), 3, "{}", not_allowed.header("allow"));
 }
 
-#[tokio::test]
-async fn listings_refuse_parameters_that_make_no_sense() {
-    let app = App::start().await;
+async fn listings_refuse_parameters_that_make_no_sense(app: &App) {
     for (query, field) in [
         ("state=asleep", "state"),
         ("queue=No%20Queue", "queue"),
@@ -193,6 +199,10 @@ async fn listings_refuse_parameters_that_make_no_sense() {
         ("limit=many", "limit"),
         ("cursor=%00", "cursor"),
         ("cursor=nonsense", "cursor"),
+        ("cursor=a.debug.nan.01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77", "cursor"),
+        ("cursor=a.debug.1e400.01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77", "cursor"),
+        ("cursor=a.debug.1e-400.01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77", "cursor"),
+        ("cursor=1.nan.01983b5c7f1e7a009c1f2f6d8e1b4a77", "cursor"),
         ("page=2", "page"),
     ] {
         let answer = app.get(&format!("/v1/jobs?{query}")).send().await;
