@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::error::{ApiError, Fault};
 use crate::openapi::{base, written};
 use crate::request::around;
-use crate::routes::{self, docs, health, mailbox, metrics};
+use crate::routes::{self, docs, health, mailbox, metrics, templates};
 use crate::state::State;
 
 /// The public listener: the API, its description, health; in `postrider dev` the mailbox and `/metrics` too.
@@ -23,7 +23,10 @@ pub fn router(state: State) -> Router {
     state.document.get_or_init(|| written(&document));
     router = router.merge(docs::pages());
     if state.dev.is_some() {
-        router = router.merge(mailbox::pages()).route("/", get(|| async { Redirect::temporary("/mailbox") }));
+        router = router
+            .merge(mailbox::pages())
+            .merge(templates::pages())
+            .route("/", get(|| async { Redirect::temporary("/mailbox") }));
     }
     finish(router, state)
 }

@@ -101,6 +101,8 @@ pub struct Dev {
     pub inbox: mail::Inbox,
     /// Gives the zone as master-file text.
     pub zone: Arc<dyn Fn() -> String + Send + Sync>,
+    /// The templates of mails, to be looked at.
+    pub templates: Arc<mail::Renderer>,
 }
 
 /// The insides of [`State`].

@@ -58,6 +58,8 @@ pub enum Command {
     Keys(commands::keys::Args),
     /// Prints new keys for sealing and signing.
     Secrets(commands::secrets::Args),
+    /// Lists, checks and shows the templates of mails.
+    Templates(commands::templates::Args),
     /// Checks queue, store and settings, and says what to mend.
     Doctor(commands::doctor::Args),
     /// Measures, through the production path.
@@ -94,7 +96,7 @@ mod tests {
                 for arg in sub.get_arguments().filter(|arg| !arg.is_global_set()) {
                     assert!(arg.get_help().is_some(), "{path} {} is not explained", arg.get_id());
                 }
-                let ours = ["migrate", "enqueue", "jobs", "queues", "keys", "secrets", "doctor"];
+                let ours = ["migrate", "enqueue", "jobs", "queues", "keys", "secrets", "templates", "doctor"];
                 if ours.iter().any(|name| path.starts_with(&format!("postrider {name}"))) {
                     let shown = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
                     assert!(shown.contains("postrider "), "{path} shows no example");

@@ -3,3 +3,4 @@
 
 pub mod mailbox;
 mod template;
+pub mod templates;

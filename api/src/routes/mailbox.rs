@@ -22,9 +22,9 @@ use crate::query::{Params, Path};
 use crate::state::{Dev, State};
 
 /// The policy of a mail's HTML.
-const MAIL_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+pub(super) const MAIL_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 /// The policy of the page: its own files and the frame.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The documented part.
@@ -168,7 +168,7 @@ async fn mailbox(Shared(state): Shared<State>, headers: HeaderMap, mut params: P
     Ok((status, typed("text/html; charset=utf-8"), policy, no_store(), page).into_response())
 }
 
-fn dev(state: &State) -> Result<&Dev, ApiError> {
+pub(super) fn dev(state: &State) -> Result<&Dev, ApiError> {
     state.dev.as_ref().ok_or_else(|| ApiError::not_found("The mailbox exists in `postrider dev` only."))
 }
 
@@ -176,14 +176,14 @@ fn find(inbox: &Inbox, id: &str) -> Result<Arc<CaughtMail>, ApiError> {
     inbox.get(id).ok_or_else(|| ApiError::not_found("There is no mail of this id; a restart empties the mailbox."))
 }
 
-fn typed(media_type: &'static str) -> [(HeaderName, HeaderValue); 2] {
+pub(super) fn typed(media_type: &'static str) -> [(HeaderName, HeaderValue); 2] {
     [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ]
 }
 
-fn no_store() -> [(HeaderName, HeaderValue); 1] {
+pub(super) fn no_store() -> [(HeaderName, HeaderValue); 1] {
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]
 }
 

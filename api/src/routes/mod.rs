@@ -9,6 +9,7 @@ mod jobs;
 pub(crate) mod mailbox;
 pub(crate) mod metrics;
 mod queues;
+pub(crate) mod templates;
 
 use utoipa_axum::router::OpenApiRouter;
 

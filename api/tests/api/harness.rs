@@ -308,7 +308,11 @@ impl Post {
 
     pub fn dev(&self) -> Dev {
         let dns = Arc::clone(&self.dns);
-        Dev { inbox: self.catcher.inbox(), zone: Arc::new(move || dns.zone().to_string()) }
+        Dev {
+            inbox: self.catcher.inbox(),
+            zone: Arc::new(move || dns.zone().to_string()),
+            templates: Arc::new(mail::Renderer::new(None).expect("the templates load")),
+        }
     }
 
     /// Sends a message over SMTP as it stands, and waits until it is caught.

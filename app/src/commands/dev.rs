@@ -62,7 +62,12 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let relay = format!("smtp://{}", catcher.addr());
     parts.config.mail.transport = Some(relay.parse().context("the mail catcher's address")?);
     let names = Arc::clone(&dns);
-    let dev = api::Dev { inbox: catcher.inbox(), zone: Arc::new(move || names.zone().to_string()) };
+    let templates = mail::Renderer::new(parts.config.mail.templates_dir.as_deref()).context("mail.templates_dir")?;
+    let dev = api::Dev {
+        inbox: catcher.inbox(),
+        zone: Arc::new(move || names.zone().to_string()),
+        templates: Arc::new(templates),
+    };
     let state = super::api::state(&parts, metrics, Some(dev))?;
     let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
     let address = listener.local_addr()?;

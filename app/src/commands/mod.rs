@@ -11,6 +11,7 @@ pub mod migrate;
 pub mod queues;
 mod reach;
 pub mod secrets;
+pub mod templates;
 pub mod worker;
 
 pub use reach::{sqlite_file, why_away};
@@ -39,6 +40,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Queues(args) => queues::run(globals, &args).await,
         Command::Keys(args) => keys::run(globals, &args).await,
         Command::Secrets(args) => secrets::run(&args),
+        Command::Templates(args) => templates::run(globals, &args),
         Command::Doctor(args) => doctor::run(globals, &args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Config => {

@@ -2,8 +2,8 @@
 //!
 //! One mail takes this path:
 //! 1. [`render`]: a template and its data become subject, text and HTML; times were made human by [`when`] before.
-//! 2. [`message`]: subject, text, HTML, a [`SenderProfile`] and one [`Mailbox`] become RFC 5322 bytes, the same bytes at
-//!    every retry.
+//! 2. [`message`]: subject, text, HTML, a [`SenderProfile`], mailboxes, files and an entry for the reader's calendar
+//!    ([`calendar`]) become RFC 5322 bytes, the same bytes at every retry.
 //! 3. [`dkim`]: the bytes are signed.
 //! 4. [`transport`]: they are handed to a relay over SMTP; the caller learns at which phase a failure happened and
 //!    whether the relay may have taken the mail.
@@ -14,8 +14,10 @@
 //! Addresses are parsed once, by [`EmailAddress`]; time is passed in.
 
 pub mod address;
+pub mod calendar;
 pub mod catcher;
 pub mod dkim;
+pub mod locale;
 pub mod message;
 pub mod render;
 pub mod sender;
@@ -27,7 +29,8 @@ pub mod zone;
 pub use address::{AddressError, EmailAddress, Mailbox};
 pub use catcher::{Catcher, CatcherOptions, CaughtMail, Inbox};
 pub use dkim::{DkimError, DkimKey, DkimSigner};
-pub use message::{Draft, MessageError, MessageId};
+pub use locale::{Locale, LocaleError};
+pub use message::{Attachment, Draft, Header, MessageError, MessageId};
 pub use render::{RenderError, Rendered, Renderer};
 pub use sender::SenderProfile;
 pub use transport::{

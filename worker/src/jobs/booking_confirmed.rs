@@ -109,6 +109,7 @@ fn mail_to(
     let template = format!("booking_confirmed_{role}");
     NewDelivery {
         recipient_name: Some(party.name.clone()),
+        locale: party.locale.clone(),
         data: template_data(booking, party),
         booking_id: Some(booking.id.clone()),
         deadline: Some(deadline),
@@ -119,9 +120,10 @@ fn mail_to(
 /// What the template shows: the time is told in the recipient's own zone.
 fn template_data(booking: &Booking, recipient: &Party) -> Value {
     let duration = Duration::from_secs(u64::from(booking.duration_minutes) * 60);
-    let when = mail::when::describe(booking.starts_at, &recipient.timezone, duration)
+    let locale = mail::Locale::or_english(recipient.locale.as_deref());
+    let when = mail::when::describe(booking.starts_at, &recipient.timezone, duration, &locale)
         // The zone was checked at the edge; data from before a zone was dropped still says something true.
-        .or_else(|_| mail::when::describe(booking.starts_at, "UTC", duration))
+        .or_else(|_| mail::when::describe(booking.starts_at, "UTC", duration, &locale))
         .unwrap_or_else(|_| booking.starts_at.to_string());
     json!({
         "booking_id": booking.id,

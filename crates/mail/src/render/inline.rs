@@ -93,17 +93,38 @@ impl Place {
     }
 }
 
+/// One pass over the document: each mark is the next one that is open, and each is there once.
 fn put_back(html: &str, tags: &[&str]) -> Result<String, String> {
-    let mut html = html.to_owned();
-    for (index, tag) in tags.iter().enumerate() {
-        let (comment, word) = (comment(index), word(index));
-        let found = html.matches(&comment).count() + html.matches(&word).count();
-        if found != 1 {
-            return Err(format!("{tag} was lost or doubled when the CSS was inlined"));
+    let mut out = String::with_capacity(html.len() * 2);
+    let mut seen = vec![false; tags.len()];
+    let mut rest = html;
+    while let Some(start) = rest.find("hbs") {
+        let (before, mark) = rest.split_at(start);
+        let found = [(&mark[3..].strip_prefix(':'), "-->"), (&mark[3..].strip_prefix('-'), "-hbs")]
+            .into_iter()
+            .find_map(|(after, end)| {
+                let (index, rest) = after.as_ref()?.split_once(end)?;
+                index.parse::<usize>().ok().filter(|index| *index < tags.len()).map(|index| (index, end, rest))
+            });
+        let Some((index, end, after)) = found else {
+            out.push_str(before);
+            out.push_str("hbs");
+            rest = &mark[3..];
+            continue;
+        };
+        let before = if end == "-->" { before.strip_suffix("<!--").unwrap_or(before) } else { before };
+        out.push_str(before);
+        if std::mem::replace(&mut seen[index], true) {
+            return Err(format!("{} was doubled when the CSS was inlined", tags[index]));
         }
-        html = html.replacen(&comment, tag, 1).replacen(&word, tag, 1);
+        out.push_str(tags[index]);
+        rest = after;
     }
-    Ok(html)
+    out.push_str(rest);
+    match seen.iter().position(|seen| !seen) {
+        Some(lost) => Err(format!("{} was lost when the CSS was inlined", tags[lost])),
+        None => Ok(out),
+    }
 }
 
 #[cfg(test)]

@@ -1,33 +1,45 @@
-//! Templates: from a name and data to subject, text and HTML.
+//! Templates: from a name, a language and data to subject, text and HTML.
 //!
 //! A template is a folder: `subject.txt.hbs`, `body.txt.hbs`, `body.html.hbs`, any number of fragments of its own, and
 //! `sample.json`, data with which it can be shown and tested. Folders that start with `_` are no templates: `_layout`
 //! has the frame and the fragments that all share. The folder `email_templates` is compiled in; a file of the same path in the
 //! override directory takes its place, and a new folder there is a new template.
 //!
+//! What is said differently in another language stands in `words.json` and `words.de.json`; a whole file can have a
+//! translation beside it too (`body.de.html.hbs`). A reader gets the template in the language that was asked for, or in a
+//! wider one, or in English ([`Locale::fallbacks`]).
+//!
 //! At start, once:
 //! 1. Each body is put into its layout, as text: `{{> name}}` is replaced by the file `name.hbs`, looked for in the
 //!    template's folder first and in `_layout` then.
 //! 2. The CSS of the composed HTML is moved onto its elements, for the mail programs that ignore style sheets.
-//! 3. Handlebars parses the result. A template that cannot be parsed stops the start, not the first mail.
+//! 3. The words of each language are put in, and Handlebars parses the result. A template that cannot be parsed stops the
+//!    start, not the first mail.
 //!
 //! At every mail, data is filled in strictly: **a field that is missing is an error**, in `{{#if}}` as anywhere else. An
 //! optional field is there as `null`, so a misspelt name in a template or in code cannot quietly leave something out.
 //! HTML is escaped and cannot be asked not to be; text and subject are not escaped; a subject with a line break is
 //! refused, for it would start a header.
 
+mod check;
 mod compose;
 mod inline;
+mod preview;
 mod source;
 mod strict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use handlebars::{Handlebars, RenderErrorReason};
 use serde_json::Value;
 
+pub use check::{Finding, check};
+use compose::Composed;
 use source::Source;
+
+use crate::locale::Locale;
+use crate::message::Attachment;
 
 /// Why a template cannot be loaded or filled. Always permanent: the same data fails again.
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +63,14 @@ pub enum RenderError {
         template: String,
     },
     /// A file of the template is missing, does not parse, or uses what is not allowed. Found at start.
-    #[error("template {template}, {file}: {reason}")]
+    #[error("template {template}, {file}{}: {reason}", .line.map(|line| format!(":{line}")).unwrap_or_default())]
     Template {
         /// The template's name.
         template: String,
         /// The file, as `body.html`.
         file: String,
+        /// The line, from 1.
+        line: Option<usize>,
         /// What is wrong.
         reason: String,
     },
@@ -93,8 +107,36 @@ pub struct Rendered {
 pub struct Renderer {
     html: Handlebars<'static>,
     text: Handlebars<'static>,
-    samples: BTreeMap<String, Value>,
+    templates: BTreeMap<String, Template>,
 }
+
+/// What is known of a template beside its text.
+struct Template {
+    /// Sample data, by the languages that the template is there in.
+    samples: BTreeMap<String, Value>,
+    /// The pictures that the sample shows.
+    pictures: Vec<Attachment>,
+}
+
+/// The parts of a template in one language, put together.
+struct Parts {
+    subject: Composed,
+    text: Composed,
+    html: Composed,
+}
+
+impl Parts {
+    fn compose(source: &Source, name: &str, locale: &Locale) -> Result<Self, RenderError> {
+        Ok(Self {
+            subject: compose::compose(source, name, "subject.txt", locale)?,
+            text: compose::compose(source, name, "layout.txt", locale)?,
+            html: compose::compose(source, name, "layout.html", locale)?,
+        })
+    }
+}
+
+/// Documents whose CSS was inlined, by what they were before: the languages of a template share theirs.
+type Inlined = HashMap<String, String>;
 
 impl Renderer {
     /// Loads the templates that are compiled in and, over them, those in `override_dir`.
@@ -103,74 +145,150 @@ impl Renderer {
     /// [`RenderError::Template`] or [`RenderError::Override`], naming the file.
     pub fn new(override_dir: Option<&Path>) -> Result<Self, RenderError> {
         let source = Source::load(override_dir)?;
-        let mut renderer = Self {
-            html: strict::registry(handlebars::html_escape),
-            text: strict::registry(handlebars::no_escape),
-            samples: BTreeMap::new(),
-        };
+        let mut renderer = Self::empty();
+        let mut inlined = Inlined::new();
         for name in source.templates() {
-            renderer.load(&source, name)?;
+            for locale in source.locales(name) {
+                let locale = Locale::or_english(Some(&locale));
+                let parts = Parts::compose(&source, name, &locale)?;
+                renderer.load(&source, name, &locale, &parts, &mut inlined)?;
+            }
         }
         Ok(renderer)
     }
 
-    fn load(&mut self, source: &Source, name: &str) -> Result<(), RenderError> {
-        let wrong = |file: &str, reason: String| RenderError::Template {
+    fn empty() -> Self {
+        Self {
+            html: strict::registry(handlebars::html_escape),
+            text: strict::registry(handlebars::no_escape),
+            templates: BTreeMap::new(),
+        }
+    }
+
+    fn load(
+        &mut self,
+        source: &Source,
+        name: &str,
+        locale: &Locale,
+        parts: &Parts,
+        inlined: &mut Inlined,
+    ) -> Result<(), RenderError> {
+        let wrong = |file: &str, line: Option<usize>, reason: String| RenderError::Template {
             template: name.to_owned(),
             file: file.to_owned(),
+            line,
             reason,
         };
-        let subject = compose::compose(source, name, "subject.txt")?;
-        let text = compose::compose(source, name, "layout.txt")?;
-        let html = compose::compose(source, name, "layout.html")?;
-        let sample = source.sample(name).ok_or_else(|| wrong("sample.json", "is missing".to_owned()))?;
-        let sample = serde_json::from_str(sample).map_err(|error| wrong("sample.json", error.to_string()))?;
-
-        let parsed = |result: Result<(), handlebars::TemplateError>, file| {
-            result.map_err(|error| wrong(file, error.to_string()))
+        let at = |part: &Composed, entry: &str, line: Option<usize>, reason: String| match line
+            .and_then(|line| part.origin(line))
+        {
+            Some((path, line)) => wrong(file_name(path), Some(line), reason),
+            None => wrong(entry, None, reason),
         };
-        parsed(self.text.register_template_string(&subject_key(name), subject.trim()), "subject.txt")?;
-        parsed(self.text.register_template_string(name, text), "body.txt")?;
-        compose::refuse_raw_output(&html).map_err(|reason| wrong("body.html", reason))?;
-        let html = inline::inline(&html).map_err(|reason| wrong("body.html", reason))?;
-        parsed(self.html.register_template_string(name, html), "body.html")?;
-        self.samples.insert(name.to_owned(), sample);
+        let words = source.words(name, locale)?;
+        let sample = source.sample(name, locale)?;
+        let sample = sample.ok_or_else(|| wrong("sample.json", None, "is missing".to_owned()))?;
+
+        for (part, entry, key) in
+            [(&parts.subject, "subject.txt", subject_key(name, locale)), (&parts.text, "body.txt", key(name, locale))]
+        {
+            let text = compose::fill_words(&part.text, &words, false).map_err(|reason| wrong(entry, None, reason))?;
+            let text = if entry == "subject.txt" { text.trim() } else { text.as_str() };
+            self.text
+                .register_template_string(&key, text)
+                .map_err(|error| at(part, entry, error.pos().map(|(line, _)| line), error.reason().to_string()))?;
+        }
+        let part = &parts.html;
+        compose::refuse_raw_output(&part.text).map_err(|(line, reason)| at(part, "body.html", Some(line), reason))?;
+        handlebars::Template::compile(&part.text)
+            .map_err(|error| at(part, "body.html", error.pos().map(|(line, _)| line), error.reason().to_string()))?;
+        if !inlined.contains_key(&part.text) {
+            let html = inline::inline(&part.text).map_err(|reason| wrong("body.html", None, reason))?;
+            inlined.insert(part.text.clone(), html);
+        }
+        let html = compose::fill_words(&inlined[&part.text], &words, true)
+            .map_err(|reason| wrong("body.html", None, reason))?;
+        self.html
+            .register_template_string(&key(name, locale), html)
+            .map_err(|error| wrong("body.html", None, error.to_string()))?;
+
+        if !self.templates.contains_key(name) {
+            let pictures = source.pictures(name).map(|(id, bytes)| {
+                Attachment::inline(id, &format!("{id}.png"), "image/png", bytes.to_vec())
+                    .map_err(|error| wrong(&format!("{id}.png"), None, error.to_string()))
+            });
+            let pictures = pictures.collect::<Result<_, _>>()?;
+            self.templates.insert(name.to_owned(), Template { samples: BTreeMap::new(), pictures });
+        }
+        if let Some(template) = self.templates.get_mut(name) {
+            template.samples.insert(locale.as_str().to_owned(), sample);
+        }
         Ok(())
     }
 
-    /// Fills template `name` with `data`.
+    /// Fills template `name` with `data`, in the language that comes closest to `locale`.
     ///
     /// # Errors
     /// [`RenderError::UnknownTemplate`], [`RenderError::MissingField`], [`RenderError::SubjectLineBreak`],
     /// [`RenderError::Fill`].
-    pub fn render(&self, name: &str, data: &Value) -> Result<Rendered, RenderError> {
-        if !self.samples.contains_key(name) {
-            return Err(RenderError::UnknownTemplate(name.to_owned()));
-        }
+    pub fn render(&self, name: &str, locale: &Locale, data: &Value) -> Result<Rendered, RenderError> {
+        let locale = self.spoken(name, locale)?;
         let fill =
             |registry: &Handlebars<'_>, key: &str| registry.render(key, data).map_err(|error| fill_error(name, &error));
-        let subject = fill(&self.text, &subject_key(name))?;
+        let subject = fill(&self.text, &subject_key(name, &locale))?;
         if subject.chars().any(char::is_control) {
             return Err(RenderError::SubjectLineBreak { template: name.to_owned() });
         }
-        Ok(Rendered { subject, text: fill(&self.text, name)?, html: fill(&self.html, name)? })
+        let key = key(name, &locale);
+        Ok(Rendered { subject, text: fill(&self.text, &key)?, html: fill(&self.html, &key)? })
+    }
+
+    /// The language in which a reader of `locale` gets template `name`.
+    ///
+    /// # Errors
+    /// [`RenderError::UnknownTemplate`].
+    pub fn spoken(&self, name: &str, locale: &Locale) -> Result<Locale, RenderError> {
+        let template = self.templates.get(name).ok_or_else(|| RenderError::UnknownTemplate(name.to_owned()))?;
+        let found = locale.fallbacks().find(|tag| template.samples.contains_key(*tag));
+        Ok(Locale::or_english(found))
     }
 
     /// The names of all templates, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        self.samples.keys().map(String::as_str).collect()
+        self.templates.keys().map(String::as_str).collect()
     }
 
-    /// The sample data of a template.
+    /// The languages that a template is there in, sorted; empty for an unknown template.
     #[must_use]
-    pub fn sample(&self, name: &str) -> Option<&Value> {
-        self.samples.get(name)
+    pub fn locales(&self, name: &str) -> Vec<&str> {
+        self.templates.get(name).into_iter().flat_map(|template| template.samples.keys()).map(String::as_str).collect()
+    }
+
+    /// The sample data of a template, in the language that comes closest to `locale`.
+    #[must_use]
+    pub fn sample(&self, name: &str, locale: &Locale) -> Option<&Value> {
+        let samples = &self.templates.get(name)?.samples;
+        locale.fallbacks().find_map(|tag| samples.get(tag))
+    }
+
+    /// The pictures that a template's sample shows: its folder's `.png` files, each under its name as content id.
+    #[must_use]
+    pub fn pictures(&self, name: &str) -> &[Attachment] {
+        self.templates.get(name).map_or(&[], |template| &template.pictures)
     }
 }
 
-fn subject_key(name: &str) -> String {
-    format!("{name}:subject")
+fn key(name: &str, locale: &Locale) -> String {
+    format!("{name}@{locale}")
+}
+
+fn subject_key(name: &str, locale: &Locale) -> String {
+    format!("{name}@{locale}:subject")
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn fill_error(template: &str, error: &handlebars::RenderError) -> RenderError {

@@ -1,6 +1,7 @@
 //! Handlebars as we want it: strict everywhere.
 //!
-//! The built-in `if` and `unless` take a missing field for false even in strict mode; ours do not. The built-in helpers
+//! The built-in `if` and `unless` take a missing field for false even in strict mode; ours do not. `is` compares a field
+//! with a word. The built-in helpers
 //! that look fields up by a computed name, or write to the log, are taken away: templates have no use for them.
 
 use handlebars::JsonTruthy as _;
@@ -16,6 +17,7 @@ pub(super) fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
     registry.register_escape_fn(escape);
     registry.register_helper("if", Box::new(Condition { wanted: true }));
     registry.register_helper("unless", Box::new(Condition { wanted: false }));
+    registry.register_helper("is", Box::new(Is));
     registry.unregister_helper("lookup");
     registry.unregister_helper("log");
     registry
@@ -40,6 +42,31 @@ impl HelperDef for Condition {
             return Err(RenderError::strict_error(field.relative_path()));
         }
         let branch = if field.value().is_truthy(false) == self.wanted { helper.template() } else { helper.inverse() };
+        match branch {
+            Some(template) => template.render(registry, context, state, out),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `{{#is field "word"}}…{{else}}…{{/is}}`: whether a field, which has to exist, is that text.
+struct Is;
+
+impl HelperDef for Is {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        state: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let field = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("is", 0))?;
+        let word = helper.param(1).ok_or(RenderErrorReason::ParamNotFoundForIndex("is", 1))?;
+        if field.is_value_missing() {
+            return Err(RenderError::strict_error(field.relative_path()));
+        }
+        let branch = if field.value() == word.value() { helper.template() } else { helper.inverse() };
         match branch {
             Some(template) => template.render(registry, context, state, out),
             None => Ok(()),

@@ -10,7 +10,7 @@ fn renderer() -> Renderer {
 }
 
 fn sample(renderer: &Renderer, name: &str) -> Value {
-    renderer.sample(name).unwrap().clone()
+    renderer.sample(name, &Locale::english()).unwrap().clone()
 }
 
 /// Calls `change` with the path and the value of every field, at any depth.
@@ -31,7 +31,7 @@ fn every_template_renders_its_sample() {
     let renderer = renderer();
     assert_eq!(renderer.names(), ["booking_confirmed_instructor", "booking_confirmed_student"]);
     for name in renderer.names() {
-        let mail = renderer.render(name, &sample(&renderer, name)).unwrap();
+        let mail = renderer.render(name, &Locale::english(), &sample(&renderer, name)).unwrap();
         insta::assert_snapshot!(format!("{name}.txt"), format!("Subject: {}\n\n{}", mail.subject, mail.text));
         insta::assert_snapshot!(format!("{name}.html"), mail.html);
     }
@@ -44,7 +44,7 @@ fn a_missing_field_is_an_error_that_names_it_wherever_it_is_used() {
         for field in ["booking_id", "service", "when", "duration_minutes", "location", "url", "price"] {
             let mut data = sample(&renderer, name);
             data.as_object_mut().unwrap().remove(field);
-            match renderer.render(name, &data) {
+            match renderer.render(name, &Locale::english(), &data) {
                 Err(RenderError::MissingField { template, field: missing }) => {
                     assert_eq!((template.as_str(), missing.as_str()), (name, field));
                 }
@@ -54,7 +54,7 @@ fn a_missing_field_is_an_error_that_names_it_wherever_it_is_used() {
         for person in ["recipient", "student", "instructor"] {
             let mut data = sample(&renderer, name);
             data[person] = json!({});
-            let rendered = renderer.render(name, &data);
+            let rendered = renderer.render(name, &Locale::english(), &data);
             let used = name.ends_with("student") == (person == "instructor") || person == "recipient";
             match rendered {
                 Err(RenderError::MissingField { field, .. }) if used => {
@@ -73,7 +73,7 @@ fn html_is_escaped_whatever_field_it_comes_in() {
     for name in renderer.names() {
         let mut data = sample(&renderer, name);
         each_field(&mut data, "", &mut |path, value| *value = json!(format!("<i>&\"'{path}")));
-        let mail = renderer.render(name, &data).unwrap();
+        let mail = renderer.render(name, &Locale::english(), &data).unwrap();
         assert!(!mail.html.contains("<i>"), "{name}");
         assert!(mail.html.contains("&lt;i&gt;&amp;&quot;&#x27;service"), "{name}");
         assert!(
@@ -91,7 +91,7 @@ fn braces_in_data_stay_braces() {
         each_field(&mut data, "", &mut |_, value| {
             *value = json!("{{booking.student.full_name}} {{{x}}} {{> body.txt}}")
         });
-        let mail = renderer.render(name, &data).unwrap();
+        let mail = renderer.render(name, &Locale::english(), &data).unwrap();
         for part in [&mail.subject, &mail.text, &mail.html] {
             assert!(part.contains("{{booking.student.full_name}} {{{x}}}"), "{name}: {part}");
         }
@@ -102,7 +102,7 @@ fn braces_in_data_stay_braces() {
 fn nothing_of_a_template_is_left_in_a_mail() {
     let renderer = renderer();
     for name in renderer.names() {
-        let mail = renderer.render(name, &sample(&renderer, name)).unwrap();
+        let mail = renderer.render(name, &Locale::english(), &sample(&renderer, name)).unwrap();
         for part in [&mail.subject, &mail.text, &mail.html] {
             assert!(!part.contains("{{") && !part.contains("}}") && !part.contains("hbs"), "{name}: {part}");
         }
@@ -117,7 +117,7 @@ fn optional_lines_go_when_their_field_is_null() {
         for field in ["location", "url", "price"] {
             data[field] = Value::Null;
         }
-        let mail = renderer.render(name, &data).unwrap();
+        let mail = renderer.render(name, &Locale::english(), &data).unwrap();
         for label in ["Where", "Online", "Price", "Join the lesson"] {
             assert!(!mail.text.contains(label) && !mail.html.contains(label), "{name}: {label}");
         }
@@ -131,22 +131,28 @@ fn a_line_break_in_the_subject_is_refused() {
     for bad in ["x\r\nBcc: a@b.example", "x\ny", "x\ry", "x\0y"] {
         let mut data = sample(&renderer, "booking_confirmed_student");
         data["service"] = json!(bad);
-        let rendered = renderer.render("booking_confirmed_student", &data);
+        let rendered = renderer.render("booking_confirmed_student", &Locale::english(), &data);
         assert!(matches!(rendered, Err(RenderError::SubjectLineBreak { .. })), "{bad:?}");
     }
 }
 
 #[test]
 fn an_unknown_template_is_an_error() {
-    assert!(matches!(renderer().render("nothing", &json!({})), Err(RenderError::UnknownTemplate(_))));
-    assert!(matches!(renderer().render("_layout", &json!({})), Err(RenderError::UnknownTemplate(_))));
+    assert!(matches!(
+        renderer().render("nothing", &Locale::english(), &json!({})),
+        Err(RenderError::UnknownTemplate(_))
+    ));
+    assert!(matches!(
+        renderer().render("_layout", &Locale::english(), &json!({})),
+        Err(RenderError::UnknownTemplate(_))
+    ));
 }
 
 #[test]
 fn the_html_needs_nothing_from_outside() {
     let renderer = renderer();
     for name in renderer.names() {
-        let html = renderer.render(name, &sample(&renderer, name)).unwrap().html;
+        let html = renderer.render(name, &Locale::english(), &sample(&renderer, name)).unwrap().html;
         for outside in ["<img", "<link", "<script", "@import", "url(", "src="] {
             assert!(!html.contains(outside), "{name} has {outside}");
         }
@@ -190,11 +196,12 @@ fn a_file_in_the_override_directory_takes_the_place_of_its_twin() {
     ];
     let overrides = Overrides::new("twin", &files);
     let renderer = Renderer::new(Some(&overrides.0)).unwrap();
-    let student =
-        renderer.render("booking_confirmed_student", &sample(&renderer, "booking_confirmed_student")).unwrap();
+    let student = renderer
+        .render("booking_confirmed_student", &Locale::english(), &sample(&renderer, "booking_confirmed_student"))
+        .unwrap();
     assert_eq!(student.subject, "Booked: Conversational German, level B1");
     assert!(student.html.contains("Example Lessons Ltd") && student.text.contains("With:     Jürgen Müller"));
-    assert_eq!(renderer.render("hello", &json!({"name": "Bo"})).unwrap().subject, "Hello Bo");
+    assert_eq!(renderer.render("hello", &Locale::english(), &json!({"name": "Bo"})).unwrap().subject, "Hello Bo");
 }
 
 #[test]
@@ -228,12 +235,12 @@ proptest! {
         static RENDERER: std::sync::LazyLock<Renderer> = std::sync::LazyLock::new(renderer);
         let name = "booking_confirmed_student";
         let mut data = sample(&RENDERER, name);
-        let expected = RENDERER.render(name, &data).unwrap().html.matches('<').count();
+        let expected = RENDERER.render(name, &Locale::english(), &data).unwrap().html.matches('<').count();
         each_field(&mut data, "", &mut |path, value| {
             if path != "location" && !value.is_null() {
                 *value = json!(format!("a{text}"));
             }
         });
-        prop_assert_eq!(RENDERER.render(name, &data).unwrap().html.matches('<').count(), expected);
+        prop_assert_eq!(RENDERER.render(name, &Locale::english(), &data).unwrap().html.matches('<').count(), expected);
     }
 }

@@ -50,22 +50,14 @@ pub fn content() -> Rendered {
     static RENDERER: OnceLock<Renderer> = OnceLock::new();
     let renderer = RENDERER.get_or_init(|| Renderer::new(None).unwrap());
     let name = "booking_confirmed_student";
-    renderer.render(name, renderer.sample(name).unwrap()).unwrap()
+    renderer.render(name, &Locale::english(), renderer.sample(name, &Locale::english()).unwrap()).unwrap()
 }
 
 /// The rendered sample to Zoë, not signed.
 pub fn unsigned() -> Vec<u8> {
     let to = Mailbox::new(Some("Zoë Fernández"), address("zoe@example.com")).unwrap();
     let message_id = MessageId::for_delivery("dlv1", DEV_DOMAIN).unwrap();
-    let draft = Draft {
-        sender: &sender(),
-        to: &to,
-        content: &content(),
-        message_id: &message_id,
-        date: start(),
-        boundary_seed: "dlv1",
-    };
-    draft.build().unwrap()
+    Draft::new(&sender(), &[to], &content(), &message_id, start(), "dlv1").build().unwrap()
 }
 
 /// The same, signed with the published key.

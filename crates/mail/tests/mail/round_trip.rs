@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mail::{Verdict, when};
+use mail::{Locale, Verdict, when};
 
 use crate::lab::{self, Lab};
 
@@ -110,6 +110,14 @@ async fn waiting_for_mails_ends_exactly_when_they_are_there() {
 async fn times_in_a_mail_are_those_of_its_reader() {
     let start: Timestamp = "2026-11-24T16:00:00Z".parse().unwrap();
     let hour = Duration::from_secs(3600);
-    assert!(when::describe(start, "America/New_York", hour).unwrap().contains("11:00–12:00 (America/New_York, EST)"));
-    assert!(when::describe(start, "Europe/Berlin", hour).unwrap().contains("17:00–18:00 (Europe/Berlin, CET)"));
+    assert!(
+        when::describe(start, "America/New_York", hour, &Locale::english())
+            .unwrap()
+            .contains("11:00–12:00 (America/New_York, EST)")
+    );
+    assert!(
+        when::describe(start, "Europe/Berlin", hour, &Locale::english())
+            .unwrap()
+            .contains("17:00–18:00 (Europe/Berlin, CET)")
+    );
 }

@@ -1,7 +1,8 @@
 //! Step 6: template and data become a message, the same one in every attempt.
 
 use jiff::Timestamp;
-use mail::{Draft, EmailAddress, Mailbox, MessageId};
+use mail::calendar::Invite;
+use mail::{Draft, EmailAddress, Locale, Mailbox, MessageId};
 use store::Delivery;
 
 use super::{Halt, Send};
@@ -26,7 +27,10 @@ impl Send<'_> {
     pub(super) fn render(&self, delivery: &Delivery, sender: &Sender) -> Result<Letter, Halt> {
         let to = EmailAddress::parse(&delivery.recipient).map_err(unsendable)?;
         let mailbox = Mailbox::new(delivery.recipient_name.as_deref(), to.clone()).map_err(unsendable)?;
-        let content = self.mailer.renderer.render(&delivery.template, &delivery.data).map_err(unsendable)?;
+        let locale = Locale::or_english(delivery.locale.as_deref());
+        let content = self.mailer.renderer.render(&delivery.template, &locale, &delivery.data).map_err(unsendable)?;
+        let invite: Option<Invite> =
+            delivery.calendar.clone().map(serde_json::from_value).transpose().map_err(unsendable)?;
         let id = delivery.id.to_string();
         let message_id = match &delivery.message_id {
             Some(kept) => MessageId::parse(kept),
@@ -34,14 +38,9 @@ impl Send<'_> {
         }
         .map_err(unsendable)?;
         let date = delivery.mail_date.unwrap_or(delivery.created_at);
-        let draft = Draft {
-            sender: &sender.profile,
-            to: &mailbox,
-            content: &content,
-            message_id: &message_id,
-            date,
-            boundary_seed: &id,
-        };
+        let shown = [mailbox];
+        let draft =
+            Draft { invite: invite.as_ref(), ..Draft::new(&sender.profile, &shown, &content, &message_id, date, &id) };
         let message = draft.build().map_err(unsendable)?;
         Ok(Letter { to, message, subject: content.subject, message_id, date })
     }

@@ -1,14 +1,24 @@
 //! Times as a person reads them: in their own zone, with the zone's name.
 //!
 //! Templates never see a timestamp. The code that decides to send a mail turns start, zone and duration into one line,
-//! so that no template can show UTC to somebody in New York. Zone rules come from the database compiled into the
-//! binary: the system's copy is often years old.
+//! so that no template can show UTC to somebody in New York: [`describe`] from when to when, [`moment`] one time,
+//! [`relative()`] how far away it is. In English, German or Spanish; other readers get English.
+//!
+//! Zone rules come from the database compiled into the binary: the system's copy is often years old.
+
+mod relative;
+mod words;
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp, Zoned};
+
+use self::words::Language;
+use crate::locale::Locale;
+
+pub use relative::relative;
 
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
@@ -30,15 +40,17 @@ pub fn is_zone(zone: &str) -> bool {
     ZONES.get(zone).is_ok()
 }
 
-/// One line that says when: `Tuesday, 24 November 2026, 17:00–18:00 (Europe/Berlin, CET)`.
+/// One line that says when: `Tuesday, 24 November 2026, 17:00–18:00 (Europe/Berlin, CET)`, `Dienstag, 24. November 2026,
+/// 17:00–18:00 Uhr (Europe/Berlin, MEZ)`.
 ///
 /// An end on another day is written out with its day. Where the clocks change in between, both abbreviations are named.
 /// A zone whose abbreviation is only a number shows its offset (`UTC−03:00`).
 ///
 /// # Errors
 /// [`WhenError::UnknownZone`], [`WhenError::OutOfRange`].
-pub fn describe(start: Timestamp, zone: &str, duration: Duration) -> Result<String, WhenError> {
-    let tz = ZONES.get(zone).map_err(|_| WhenError::UnknownZone(zone.to_owned()))?;
+pub fn describe(start: Timestamp, zone: &str, duration: Duration, locale: &Locale) -> Result<String, WhenError> {
+    let tz = zone_of(zone)?;
+    let language = Language::of(locale);
     let length = SignedDuration::try_from(duration).map_err(|_| WhenError::OutOfRange)?;
     let end = start.checked_add(length).map_err(|_| WhenError::OutOfRange)?;
     let (from, to) = (start.to_zoned(tz.clone()), end.to_zoned(tz.clone()));
@@ -46,24 +58,40 @@ pub fn describe(start: Timestamp, zone: &str, duration: Duration) -> Result<Stri
     let until = if from.date() == to.date() {
         format!("–{}", clock(&to))
     } else {
-        format!(" – {}, {}", day(&to), clock(&to))
+        format!(" – {}, {}", language.day(&to), clock(&to))
     };
-    let (first, last) = (abbreviation(&tz, start), abbreviation(&tz, end));
+    let (first, last) = (abbreviation(&tz, start, language), abbreviation(&tz, end, language));
     let shown = if first == last { first } else { format!("{first}–{last}") };
-    let name = tz.iana_name().unwrap_or(zone);
-    let label = if name == shown { shown } else { format!("{name}, {shown}") };
-    Ok(format!("{}, {}{until} ({label})", day(&from), clock(&from)))
+    let label = label(&tz, zone, shown);
+    Ok(format!("{}, {}{until}{} ({label})", language.day(&from), clock(&from), language.o_clock()))
 }
 
-fn day(at: &Zoned) -> String {
-    at.strftime("%A, %-d %B %Y").to_string()
+/// One time: `Tuesday, 24 November 2026, 17:00 (Europe/Berlin, CET)`.
+///
+/// # Errors
+/// [`WhenError::UnknownZone`].
+pub fn moment(at: Timestamp, zone: &str, locale: &Locale) -> Result<String, WhenError> {
+    let tz = zone_of(zone)?;
+    let language = Language::of(locale);
+    let label = label(&tz, zone, abbreviation(&tz, at, language));
+    let at = at.to_zoned(tz);
+    Ok(format!("{}, {}{} ({label})", language.day(&at), clock(&at), language.o_clock()))
+}
+
+fn zone_of(zone: &str) -> Result<TimeZone, WhenError> {
+    ZONES.get(zone).map_err(|_| WhenError::UnknownZone(zone.to_owned()))
+}
+
+fn label(tz: &TimeZone, zone: &str, abbreviation: String) -> String {
+    let name = tz.iana_name().unwrap_or(zone);
+    if name == abbreviation { abbreviation } else { format!("{name}, {abbreviation}") }
 }
 
 fn clock(at: &Zoned) -> String {
     at.strftime("%H:%M").to_string()
 }
 
-fn abbreviation(tz: &TimeZone, at: Timestamp) -> String {
+fn abbreviation(tz: &TimeZone, at: Timestamp, language: Language) -> String {
     let info = tz.to_offset_info(at);
     let text = info.abbreviation();
     if text.starts_with(['+', '-']) {
@@ -72,7 +100,7 @@ fn abbreviation(tz: &TimeZone, at: Timestamp) -> String {
         let minutes = minutes.unsigned_abs();
         return format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60);
     }
-    text.to_owned()
+    language.abbreviation(text).to_owned()
 }
 
 #[cfg(test)]
@@ -80,7 +108,39 @@ mod tests {
     use super::*;
 
     fn told(start: &str, zone: &str, minutes: u64) -> String {
-        describe(start.parse().unwrap(), zone, Duration::from_secs(minutes * 60)).unwrap()
+        told_in("en", start, zone, minutes)
+    }
+
+    fn told_in(locale: &str, start: &str, zone: &str, minutes: u64) -> String {
+        let locale = Locale::parse(locale).unwrap();
+        describe(start.parse().unwrap(), zone, Duration::from_secs(minutes * 60), &locale).unwrap()
+    }
+
+    #[test]
+    fn each_recipient_reads_their_own_language() {
+        let start = "2027-03-03T16:00:00Z";
+        assert_eq!(
+            told_in("de-CH", start, "Europe/Zurich", 60),
+            "Mittwoch, 3. März 2027, 17:00–18:00 Uhr (Europe/Zurich, MEZ)"
+        );
+        assert_eq!(
+            told_in("es-MX", start, "America/Bogota", 60),
+            "miércoles, 3 de marzo de 2027, 11:00–12:00 (America/Bogota, UTC−05:00)"
+        );
+        assert_eq!(
+            told_in("de", "2026-07-05T22:30:00Z", "Europe/Berlin", 60),
+            "Montag, 6. Juli 2026, 00:30–01:30 Uhr (Europe/Berlin, MESZ)"
+        );
+        assert_eq!(told_in("fr", start, "Europe/Paris", 60), told(start, "Europe/Paris", 60));
+    }
+
+    #[test]
+    fn one_time_is_told_alone() {
+        let at = "2026-11-24T16:05:00Z".parse().unwrap();
+        let told = |zone, locale| moment(at, zone, &Locale::parse(locale).unwrap()).unwrap();
+        assert_eq!(told("America/New_York", "en"), "Tuesday, 24 November 2026, 11:05 (America/New_York, EST)");
+        assert_eq!(told("Europe/Berlin", "de"), "Dienstag, 24. November 2026, 17:05 Uhr (Europe/Berlin, MEZ)");
+        assert_eq!(told("Europe/Madrid", "es"), "martes, 24 de noviembre de 2026, 17:05 (Europe/Madrid, CET)");
     }
 
     #[test]
@@ -132,7 +192,7 @@ mod tests {
     #[test]
     fn an_unknown_zone_is_an_error() {
         assert!(is_zone("Europe/Berlin") && !is_zone("Mars/Olympus") && !is_zone(""));
-        let error = describe(Timestamp::UNIX_EPOCH, "Mars/Olympus", Duration::ZERO).unwrap_err();
+        let error = describe(Timestamp::UNIX_EPOCH, "Mars/Olympus", Duration::ZERO, &Locale::english()).unwrap_err();
         assert_eq!(error, WhenError::UnknownZone("Mars/Olympus".to_owned()));
     }
 }
