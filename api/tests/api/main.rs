@@ -10,3 +10,4 @@ mod mailbox;
 mod outages;
 mod refusals;
 mod storms;
+mod templates;

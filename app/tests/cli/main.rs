@@ -13,3 +13,4 @@ mod refusals;
 mod secrets;
 mod shapes;
 mod start;
+mod templates;

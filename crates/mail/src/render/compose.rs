@@ -68,8 +68,10 @@ fn include(
         return Err(wrong(None, "the includes go in a circle".to_owned()));
     }
     let (path, text) = source.file(template, name, locale).ok_or_else(|| wrong(None, "is missing".to_owned()))?;
+    check_blocks(text).map_err(|(line, reason)| wrong(Some(line), reason))?;
     let path: Rc<str> = Rc::from(path);
-    if let (None, true) = (out.lines.first(), out.text.is_empty()) {
+    if out.text.is_empty() || out.text.ends_with('\n') {
+        out.lines.pop();
         out.lines.push((Rc::clone(&path), 1));
     }
     // An included file's last line end is its own, not the includer's.
@@ -89,6 +91,32 @@ fn include(
     }
     out.push(rest, &path, line);
     Ok(())
+}
+
+/// A block has to end in the file where it begins: so a forgotten end is found where it is missing. The line is counted from 1.
+fn check_blocks(text: &str) -> Result<(), (usize, String)> {
+    let mut open: Vec<(usize, &str)> = Vec::new();
+    let mut at = 0;
+    while let Some(found) = text[at..].find("{{") {
+        at += found + 2;
+        let line = text[..at].matches('\n').count() + 1;
+        let tag = text[at..].split("}}").next().unwrap_or_default().trim_matches('~').trim();
+        if let Some(block) = tag.strip_prefix('#') {
+            open.push((line, block.split_whitespace().next().unwrap_or_default()));
+        } else if let Some(name) = tag.strip_prefix('/') {
+            match open.pop() {
+                Some((_, opened)) if opened == name.trim() => {}
+                Some((began, opened)) => {
+                    return Err((line, format!("{{{{/{name}}}}} ends {{{{#{opened}}}}} of line {began}")));
+                }
+                None => return Err((line, format!("{{{{/{name}}}}} ends nothing"))),
+            }
+        }
+    }
+    match open.pop() {
+        Some((line, block)) => Err((line, format!("{{{{#{block}}}}} is not closed in this file"))),
+        None => Ok(()),
+    }
 }
 
 /// Puts the words in. In HTML their `&`, `<`, `>` and `"` are escaped; tags in them stay tags.

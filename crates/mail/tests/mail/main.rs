@@ -5,6 +5,7 @@
 mod catcher;
 mod dkim;
 mod dns;
+mod injection;
 mod lab;
 mod phases;
 mod pool;
