@@ -33,7 +33,7 @@ async fn a_fault_in_ones_own_templates_is_named_with_file_and_line() {
     assert!(said.out.contains(&fault), "{}", said.out);
     let said = place.run(&["templates", "check", "--json"]).await;
     let list: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!((said.code, names(&list["items"][0])), (1, vec!["file".into(), "line".into(), "problem".into()]));
+    assert_eq!((said.code, names(&list["items"][0])), (1, vec!["file", "line", "problem"]));
 }
 
 #[tokio::test]

@@ -94,8 +94,19 @@ impl DkimSigner {
 
         let mut signed = Vec::with_capacity(message.len() + 1024);
         signature.write(&mut signed, true);
+        close_tightly(&mut signed);
         signed.extend_from_slice(message);
         Ok(signed)
+    }
+}
+
+/// Takes a fold away that stands between the signature and the `;` after it. By RFC 6376 §3.7 the blanks around the value of
+/// `b=` are no part of what is signed; dkimpy leaves those behind it where they are, and finds the signature broken.
+fn close_tightly(field: &mut Vec<u8>) {
+    const LOOSE: &[u8] = b"\r\n\t;\r\n";
+    if field.ends_with(LOOSE) {
+        field.truncate(field.len() - LOOSE.len());
+        field.extend_from_slice(b";\r\n");
     }
 }
 
@@ -143,6 +154,22 @@ impl<'x> HeaderStream<'x> for HeaderLines<'x> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_blank_stands_between_the_signature_and_its_end() {
+        let key = DkimKey::generate().unwrap();
+        let at = Timestamp::from_second(1_795_420_800).unwrap();
+        // Selectors of every length move the folds through the field.
+        for length in 1..=40 {
+            let signer = DkimSigner::new(&key, "postrider.test", &"s".repeat(length)).unwrap();
+            let signed = signer.sign(b"From: a@postrider.test\r\nSubject: x\r\n\r\nbody\r\n", at).unwrap();
+            let text = String::from_utf8(signed).unwrap();
+            let field = text.split("From: a@").next().unwrap();
+            let end = field.trim_end_matches("\r\n");
+            assert!(end.ends_with(|c: char| c.is_ascii_alphanumeric() || "=;".contains(c)), "{field}");
+            assert!(!end.trim_end_matches(';').ends_with(['\t', ' ', '\n']), "{field}");
+        }
+    }
 
     #[test]
     fn header_fields_keep_their_continuation_lines() {
