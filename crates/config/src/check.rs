@@ -69,6 +69,12 @@ pub(crate) fn is_domain(value: &str) -> bool {
     value.len() <= 253 && value.contains('.') && value.split('.').all(label)
 }
 
+/// A name that SPF records stand at: as a domain, and labels may begin with an underscore (`_spf.example.com`).
+pub(crate) fn is_spf_name(value: &str) -> bool {
+    let plain: Vec<&str> = value.split('.').map(|label| label.strip_prefix('_').unwrap_or(label)).collect();
+    value.len() <= 253 && is_domain(&plain.join("."))
+}
+
 /// A bare address `local@domain`: one `@`, printable ASCII without spaces, brackets or separators in the local part.
 pub(crate) fn is_address(value: &str) -> bool {
     value.split_once('@').is_some_and(|(local, domain)| is_local_part(local) && is_domain(domain))
@@ -94,6 +100,12 @@ mod tests {
         for bad in ["", "localhost", "example..com", "-a.com", "a-.com", "exa mple.com", "bücher.example", ".com"] {
             assert!(!is_domain(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_spf_name_may_begin_with_an_underscore() {
+        assert!(super::is_spf_name("_spf.example.com") && super::is_spf_name("example.com"));
+        assert!(!super::is_spf_name("_.example.com") && !super::is_spf_name("include:example.com"));
     }
 
     #[test]

@@ -47,7 +47,9 @@ pub(crate) fn example(path: &[String]) -> Option<String> {
     let named_freely = table.iter().map(String::as_str).eq(["secrets", "keys"]);
     let lesson = taught().into_iter().find(|t| (named_freely || t.key == *key) && same_table(&t.table, table))?;
     let name = path.join("__").to_uppercase();
-    let plain = lesson.value.trim_matches('"');
+    let quotes: &[char] = if lesson.value.starts_with('[') { &['[', ']', '"', ' '] } else { &[] };
+    let plain = lesson.value.replace(quotes, "");
+    let plain = plain.trim_matches('"');
     Some(format!("{key} = {} under [{}], or {}{name}={plain}", lesson.value, table.join("."), crate::ENV_PREFIX))
 }
 
@@ -91,9 +93,12 @@ mod tests {
             "store",
             "mail",
             "mail.timeouts",
+            "mail.dns",
             "mail.senders.bookings",
             "mail.dkim.main",
             "secrets",
+            "alerts",
+            "outbound",
             "debug",
             "telemetry",
         ];

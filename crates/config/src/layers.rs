@@ -87,6 +87,7 @@ fn dev_values(data_dir: &Path) -> Vec<(Vec<String>, Value)> {
         text("queue.url", format!("sqlite:{}", file("queue.db"))),
         text("store.url", format!("sqlite:{}", file("store.db"))),
         text("mail.domain", DEV_DOMAIN.to_owned()),
+        text("mail.egress", "127.0.0.1".to_owned()),
         text("mail.helo", format!("mail.{DEV_DOMAIN}")),
         text("mail.dkim.main.selector", DEV_SELECTOR.to_owned()),
         text("mail.dkim.main.key_file", file("dkim.pem")),
@@ -144,7 +145,7 @@ fn locate(figment: &Figment, mut problem: Problem) -> Problem {
 }
 
 fn shown(path: &[String], value: &Value) -> Option<String> {
-    let secret = path.last().is_some_and(|key| key.contains("password") || key.contains("secret"))
+    let secret = path.last().is_some_and(|key| key.contains("password") || key.contains("secret") || key == "webhook")
         || matches!(path, [section, map, _] if section == "secrets" && map == "keys");
     match value {
         _ if secret => Some("[secret]".to_owned()),

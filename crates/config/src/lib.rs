@@ -8,6 +8,7 @@
 //!
 //! One file a section; the types parse (`RedisUrl`, `Relay`, …), so nobody behind this crate reads a URL twice.
 
+mod alerts;
 mod api;
 mod authority;
 mod check;
@@ -16,7 +17,9 @@ mod duration;
 mod error;
 mod guide;
 mod layers;
+mod list;
 mod mail;
+mod outbound;
 mod queue;
 mod queue_url;
 mod queues;
@@ -28,11 +31,13 @@ mod store;
 mod telemetry;
 mod worker;
 
+pub use alerts::{Alerts, WebhookUrl};
 pub use api::{Api, RateLimit};
 pub use authority::{HostPort, UrlError};
 pub use debug::Debug;
 pub use error::{ConfigError, Problem};
-pub use mail::{Dkim, Mail, MailClass, MailTimeouts, Profile, Relay, RelayTls, Sender};
+pub use mail::{Dkim, Mail, MailClass, MailDns, MailTimeouts, NameServer, Profile, Relay, RelayTls, Sender};
+pub use outbound::Outbound;
 pub use queue::{Queue, RedisTuning, Retention};
 pub use queue_url::{QueueUrl, SqliteTarget};
 pub use queues::QueueShare;
@@ -72,6 +77,10 @@ pub struct Config {
     pub mail: Mail,
     /// `[secrets]`: what seals and signs.
     pub secrets: Secrets,
+    /// `[alerts]`: how the operators are reached.
+    pub alerts: Alerts,
+    /// `[outbound]`: whom this installation may call.
+    pub outbound: Outbound,
     /// `[debug]`: the kinds for trying and testing.
     pub debug: Debug,
     /// `[telemetry]`: logs.
@@ -89,6 +98,8 @@ impl Default for Config {
             store: Store::default(),
             mail: Mail::default(),
             secrets: Secrets::default(),
+            alerts: Alerts::default(),
+            outbound: Outbound::default(),
             debug: Debug::default(),
             telemetry: Telemetry::default(),
         }
@@ -149,6 +160,8 @@ impl Config {
         self.store.validate(check.section("store"));
         self.mail.validate(check.section("mail"));
         self.secrets.validate(self.mail.transport.is_some(), check.section("secrets"));
+        self.alerts.validate(check.section("alerts"));
+        self.outbound.validate(check.section("outbound"));
         self.telemetry.validate(check.section("telemetry"));
         check.into_problems()
     }

@@ -176,3 +176,29 @@ fn a_file_of_keys_is_checked_without_showing_them() {
         assert!(text.contains(reason) && !text.contains(&key[1..]), "{text}");
     }
 }
+
+#[test]
+fn the_items_of_a_list_are_named_and_both_ways_of_writing_one_are_read() {
+    assert!(
+        refused("POSTRIDER__MAIL__EGRESS", "192.0.2.1,here").contains(r#"has an item that cannot be used: "here""#)
+    );
+    assert!(refused("POSTRIDER__MAIL__DNS__SERVERS", "dns.example").contains("like 9.9.9.9 or 127.0.0.1:5353"));
+    assert!(refused("POSTRIDER__MAIL__RELAY_INCLUDE", "include:x").contains("is no name of an SPF record"));
+    assert!(refused("POSTRIDER__OUTBOUND__ALLOW", "10.0.0.0/33").contains("is no address and no network"));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("lists.toml");
+    std::fs::write(&path, "[mail]\negress = [\"192.0.2.1\", \"2001:db8::1\"]\n")
+        .expect("the scratch folder is writable");
+    let written = Config::load(Some(&path), []).expect("it is right");
+    let set = ("POSTRIDER__MAIL__EGRESS".to_owned(), "192.0.2.1, 2001:db8::1".to_owned());
+    assert_eq!(Config::load(None, [set]).expect("it is right").mail.egress, written.mail.egress);
+    assert_eq!(written.mail.egress.len(), 2);
+}
+
+#[test]
+fn a_webhook_is_named_without_its_path_and_its_secret_must_sign_something() {
+    let text = refused("POSTRIDER__ALERTS__WEBHOOK", "hooks.example.com/T00/hunter2");
+    assert!(text.contains("must begin with https://") && !text.contains("hunter2"), "{text}");
+    let secret = "whsec_bm90LWEtc2VjcmV0LWJ1dC1hbi1leGFtcGxl";
+    assert!(refused("POSTRIDER__ALERTS__WEBHOOK_SECRET", secret).contains("signs nothing"));
+    assert!(refused("POSTRIDER__ALERTS__WEBHOOK_SECRET", "hunter2").contains("must be whsec_"));
+}

@@ -8,6 +8,8 @@
 //! 4. [`transport`]: they are handed to a relay over SMTP; the caller learns at which phase a failure happened and
 //!    whether the relay may have taken the mail.
 //!
+//! Before any of it, [`gate`] asks whether a mail of that sender would authenticate at its receiver, over [`dns`].
+//!
 //! On the other side, for `postrider dev` and for tests: [`zone`] serves a DNS zone with real packets, [`catcher`] is an
 //! SMTP server that keeps what it gets, and [`verify`] judges each mail as a receiver would (SPF, DKIM, DMARC).
 //!
@@ -18,6 +20,8 @@ pub mod calendar;
 pub mod catcher;
 pub mod dkim;
 pub mod locale;
+pub mod dns;
+pub mod gate;
 pub mod message;
 pub mod render;
 pub mod sender;
@@ -31,11 +35,12 @@ pub use catcher::{Catcher, CatcherOptions, CaughtMail, Inbox};
 pub use dkim::{DkimError, DkimKey, DkimSigner};
 pub use locale::{Locale, LocaleError};
 pub use message::{Attachment, Draft, Header, MessageError, MessageId};
+pub use dns::{Dns, DnsSetupError};
 pub use render::{RenderError, Rendered, Renderer};
 pub use sender::SenderProfile;
 pub use transport::{
     Accepted, Credentials, Envelope, RelayConfig, Security, SendError, SendErrorKind, SendPhase, SmtpTransport,
     Timeouts, TlsRoots,
 };
-pub use verify::{Received, Verdict, Verdicts, Verifier, VerifyError};
+pub use verify::{Received, Verdict, Verdicts, Verifier};
 pub use zone::{DnsServer, Zone};

@@ -6,9 +6,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use mail_auth::dkim::DkimError as AuthDkimError;
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::spf::verify::SpfParameters;
@@ -17,14 +15,7 @@ use mail_auth::{
 };
 use serde::Serialize;
 
-/// One try at the name server; with [`LOOKUP_ATTEMPTS`] a silent server costs two of these before it is a `temperror`.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
-const LOOKUP_ATTEMPTS: usize = 2;
-
-/// The resolver could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("the resolver cannot be set up: {0}")]
-pub struct VerifyError(String);
+use crate::dns::{Dns, DnsSetupError};
 
 /// A result, as RFC 8601 §2.7 spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -111,22 +102,34 @@ impl Verifier {
     /// that was changed counts at once.
     ///
     /// # Errors
-    /// [`VerifyError`].
-    pub fn new(nameserver: SocketAddr) -> Result<Self, VerifyError> {
-        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-            connection.port = nameserver.port();
-            connection
-        });
-        let server = NameServerConfig::new(nameserver.ip(), true, connections.to_vec());
-        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
-        let mut options = ResolverOpts::default();
-        options.timeout = LOOKUP_TIMEOUT;
-        options.attempts = LOOKUP_ATTEMPTS;
-        options.cache_size = 0;
-        options.use_hosts_file = ResolveHosts::Never;
+    /// [`DnsSetupError`].
+    pub fn new(nameserver: SocketAddr) -> Result<Self, DnsSetupError> {
+        Self::over(&Dns::new(&[nameserver])?)
+    }
+
+    /// A verifier that asks the name servers of `dns`.
+    ///
+    /// # Errors
+    /// [`DnsSetupError`].
+    pub fn over(dns: &Dns) -> Result<Self, DnsSetupError> {
+        let (config, options) = dns.parts();
         let authenticator =
-            MessageAuthenticator::new(config, options).map_err(|error| VerifyError(error.to_string()))?;
+            MessageAuthenticator::new(config, options).map_err(|error| DnsSetupError(error.to_string()))?;
         Ok(Self { authenticator })
+    }
+
+    /// The best of the message's signatures, and if that is no pass, why (RFC 8601 §2.7.1).
+    pub async fn dkim(&self, raw: &[u8]) -> (Verdict, Option<String>) {
+        let Some(message) = AuthenticatedMessage::parse(raw) else { return (Verdict::None, None) };
+        let outputs = self.authenticator.verify_dkim(&message).await;
+        let why = outputs.iter().find_map(|output| match output.result() {
+            DkimResult::Neutral(error)
+            | DkimResult::Fail(error)
+            | DkimResult::PermError(error)
+            | DkimResult::TempError(error) => Some(error.to_string()),
+            DkimResult::Pass | DkimResult::None => None,
+        });
+        (dkim_verdict(&outputs), why)
     }
 
     /// The three verdicts. Never fails: what cannot be judged is `none`, `temperror` or `permerror`.

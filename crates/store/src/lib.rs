@@ -12,6 +12,7 @@ mod words;
 mod bookings;
 mod db;
 mod deliveries;
+mod domains;
 mod effects;
 mod endings;
 mod error;
@@ -29,6 +30,7 @@ pub use deliveries::{
     Attempt, AttemptOutcome, AttemptReport, Begun, Category, Class, Delivery, DeliveryFilter, DeliveryRef,
     DeliveryState, MailPhase, Moved, NewDelivery, OnTheWire,
 };
+pub use domains::{Domain, DomainCheck, DomainState, NewDomainCheck};
 pub use effects::Effect;
 pub use endings::{Closed, JobEnd};
 pub use error::StoreError;

@@ -3,13 +3,16 @@
 //! Nothing but a profile of this section can be a From. A process without `mail.transport` or without a usable profile
 //! starts, but must say that it cannot send: [`Mail::profile`] answers `None`.
 
+mod dns;
 mod relay;
 mod sender;
 
+pub use dns::{MailDns, NameServer};
 pub use relay::{Relay, RelayTls};
 pub use sender::{Dkim, MailClass, Profile, Sender};
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use serde::Deserialize;
 
 use crate::check::{self, Check};
 use crate::duration;
+use crate::list;
 
 /// Mail settings.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -34,6 +38,14 @@ pub struct Mail {
     /// The name this host gives in EHLO (RFC 5321 §4.1.1.1); none: `mail.` and the domain.
     #[serde(default)]
     pub helo: Option<String>,
+    /// The addresses from which mail reaches receivers, where no relay of others is between.
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub egress: Vec<IpAddr>,
+    /// The names by which relays are let in by SPF (`include:`).
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub relay_include: Vec<String>,
+    /// Whom to ask about domains.
+    pub dns: MailDns,
     /// Connections to the relay that a process may hold, 1…1000.
     pub max_connections: u32,
     /// How long an unused connection is kept.
@@ -84,6 +96,9 @@ impl Default for Mail {
             domain: None,
             bounce_domain: None,
             helo: None,
+            egress: Vec::new(),
+            relay_include: Vec::new(),
+            dns: MailDns::default(),
             max_connections: 16,
             idle_timeout: Duration::from_secs(30),
             max_messages: 1000,
@@ -138,6 +153,10 @@ impl Mail {
             if let Some(value) = value {
                 check.domain(key, value);
             }
+        }
+        for include in &self.relay_include {
+            let reason = format!("{include:?} is no name of an SPF record, like spf.relay.example");
+            check.that(check::is_spf_name(include), "relay_include", reason);
         }
         check.number("max_connections", self.max_connections, 1..=1000);
         check.number("max_messages", self.max_messages, 1..=100_000);

@@ -6,6 +6,7 @@ mod catcher;
 mod dkim;
 mod dns;
 mod injection;
+mod gate;
 mod lab;
 mod phases;
 mod pool;

@@ -6,6 +6,7 @@ mod both;
 
 mod bookings;
 mod deliveries;
+mod domains;
 mod effects;
 mod endings;
 mod faults;

@@ -1,0 +1,106 @@
+//! Domains: their row, changed by one at a time; their history; their held mails.
+
+use std::time::Duration;
+
+use serde_json::json;
+use store::{AttemptReport, Begun, Domain, DomainState, Moved, NewDomainCheck};
+
+use crate::both::{at, fresh_id, on_both};
+
+fn found(text: &str) -> NewDomainCheck {
+    NewDomainCheck {
+        id: fresh_id(),
+        cause: "due".to_owned(),
+        verdict: "fail".to_owned(),
+        state: DomainState::Suspect,
+        report: json!({ "found": text }),
+    }
+}
+
+on_both! {
+    async fn a_domain_is_read_as_it_was_written(world) {
+        assert_eq!(world.store.domain("example.test").await.unwrap(), None);
+        let mut domain = Domain {
+            state: DomainState::Failed,
+            checked_at: Some(at(5)),
+            verified_at: Some(at(1)),
+            failing_since: Some(at(2)),
+            unclear_in_a_row: 3,
+            next_check_at: Some(at(300)),
+            told: true,
+            reason: Some("spf.record (example.test): none".to_owned()),
+            report: Some(json!({ "findings": [] })),
+            ..Domain::unknown("example.test")
+        };
+        assert!(world.store.save_domain(&domain, None, at(5)).await.unwrap());
+        domain.revision = 1;
+        assert_eq!(world.store.domain("example.test").await.unwrap(), Some(domain.clone()));
+        let fresh = Domain { revision: 1, ..Domain::unknown("example.test") };
+        assert!(world.store.save_domain(&fresh, None, at(6)).await.unwrap());
+        assert_eq!(world.store.domains().await.unwrap(), [Domain { revision: 2, ..fresh }]);
+    }
+
+    async fn who_writes_on_what_another_has_changed_is_told(world) {
+        let unknown = Domain::unknown("example.test");
+        assert!(world.store.save_domain(&unknown, None, at(0)).await.unwrap());
+        assert!(!world.store.save_domain(&unknown, Some(&found("late")), at(0)).await.unwrap());
+        let first = world.store.domain("example.test").await.unwrap().unwrap();
+        assert!(world.store.save_domain(&first, None, at(1)).await.unwrap());
+        assert!(!world.store.save_domain(&first, Some(&found("late")), at(1)).await.unwrap());
+        assert!(world.store.domain_checks("example.test", 10, None).await.unwrap().items.is_empty());
+    }
+
+    async fn history_is_listed_newest_first_in_pages_and_old_lines_go(world) {
+        world.store.save_domain(&Domain::unknown("example.test"), Some(&found("ancient")), at(-9_000_000)).await.unwrap();
+        for n in 0..3 {
+            let domain = world.store.domain("example.test").await.unwrap().unwrap();
+            assert!(world.store.save_domain(&domain, Some(&found(&format!("{n}"))), at(n)).await.unwrap());
+        }
+        let page = world.store.domain_checks("example.test", 2, None).await.unwrap();
+        let texts: Vec<_> = page.items.iter().map(|check| check.report["found"].as_str().unwrap()).collect();
+        assert_eq!(texts, ["2", "1"]);
+        assert_eq!((page.items[0].checked_at, page.items[0].state), (at(2), DomainState::Suspect));
+        let rest = world.store.domain_checks("example.test", 2, page.next_cursor.as_deref()).await.unwrap();
+        assert_eq!((rest.items.len(), rest.next_cursor), (1, None));
+        assert!(world.store.domain_checks("example.test", 2, Some("x")).await.unwrap_err().is_input());
+    }
+
+    async fn a_check_is_brought_forward_and_never_put_off(world) {
+        let domain = Domain { next_check_at: Some(at(100)), ..Domain::unknown("example.test") };
+        world.store.save_domain(&domain, None, at(0)).await.unwrap();
+        for (by, then) in [(200, 100), (50, 50), (60, 50)] {
+            world.store.check_domain_by("example.test", at(by)).await.unwrap();
+            assert_eq!(world.store.domain("example.test").await.unwrap().unwrap().next_check_at, Some(at(then)));
+        }
+    }
+
+    async fn a_selector_is_switched_once(world) {
+        assert!(!world.store.switch_selector("example.test", "s1", "s2", at(0)).await.unwrap());
+        world.store.save_domain(&Domain::unknown("example.test"), None, at(0)).await.unwrap();
+        assert!(!world.store.switch_selector("example.test", "s1", "s1", at(0)).await.unwrap());
+        assert!(world.store.switch_selector("example.test", "s1", "s2", at(7)).await.unwrap());
+        assert!(!world.store.switch_selector("example.test", "s1", "s2", at(8)).await.unwrap());
+        let domain = world.store.domain("example.test").await.unwrap().unwrap();
+        assert_eq!((domain.selector.as_deref(), domain.previous_selector.as_deref()), (Some("s2"), Some("s1")));
+        assert_eq!(domain.switched_at, Some(at(7)));
+        assert!(world.store.save_domain(&domain, None, at(9)).await.unwrap());
+        let kept = world.store.domain("example.test").await.unwrap().unwrap();
+        assert_eq!(kept.selector.as_deref(), Some("s2"), "a check does not touch it");
+        assert!(world.store.switch_selector("example.test", "s2", "s3", at(10)).await.unwrap());
+    }
+
+    async fn held_mails_are_found_by_their_sender_and_released(world) {
+        let report = AttemptReport { duration: Duration::ZERO, ..AttemptReport::default() };
+        let (one, two) = (world.mail("one").await, world.mail("two").await);
+        for mail in [&one, &two] {
+            assert!(matches!(world.store.begin_sending(mail.id, 7, at(1)).await.unwrap(), Begun::Begun(_)));
+        }
+        assert!(world.store.mark_held(one.id, 7, &report, at(2)).await.unwrap());
+        assert_eq!(world.store.held_mails(&["hello", "bookings"], 10).await.unwrap(), [one.id]);
+        assert!(world.store.held_mails(&["hello"], 10).await.unwrap().is_empty());
+        assert!(world.store.held_mails(&[], 10).await.unwrap().is_empty());
+        assert_eq!(world.store.held_counts().await.unwrap(), [("bookings".to_owned(), 1)].into());
+        assert!(matches!(world.store.release_delivery(one.id, fresh_id(), at(3)).await.unwrap(), Moved::Done(_)));
+        assert!(world.store.held_counts().await.unwrap().is_empty());
+    }
+}
