@@ -33,6 +33,7 @@ pub fn base() -> OpenApi {
         (name = "queues", description = "How full they are; stop and start them"),
         (name = "bookings", description = "What happens to bookings"),
         (name = "deliveries", description = "What became of every mail"),
+        (name = "domains", description = "Whether mail of the senders' domains authenticates"),
         (name = "health", description = "For probes"),
         (name = "debug", description = "For trying and testing"),
     ),

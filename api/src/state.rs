@@ -13,7 +13,7 @@ use queue::Broker;
 use secrets::Keyring;
 use store::Store;
 use telemetry::metrics::Meters;
-use worker::Registry;
+use worker::{Gate, Notices, Registry};
 
 use crate::auth::Keys;
 use crate::limits::Rate;
@@ -41,6 +41,10 @@ pub struct Parts {
     pub settings: Settings,
     /// Counts what comes in.
     pub meters: Meters,
+    /// Looks at domains; `None` where the signing keys cannot be read.
+    pub gate: Option<Arc<Gate>>,
+    /// The way to the operators.
+    pub notices: Notices,
     /// Gives all figures of the process as Prometheus text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Set in `postrider dev` only.

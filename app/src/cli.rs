@@ -60,6 +60,8 @@ pub enum Command {
     Secrets(commands::secrets::Args),
     /// Lists, checks and shows the templates of mails.
     Templates(commands::templates::Args),
+    /// Checks a sender's domain, makes and rotates its keys.
+    Domain(commands::domain::Args),
     /// Checks queue, store and settings, and says what to mend.
     Doctor(commands::doctor::Args),
     /// Measures, through the production path.
@@ -96,7 +98,7 @@ mod tests {
                 for arg in sub.get_arguments().filter(|arg| !arg.is_global_set()) {
                     assert!(arg.get_help().is_some(), "{path} {} is not explained", arg.get_id());
                 }
-                let ours = ["migrate", "enqueue", "jobs", "queues", "keys", "secrets", "templates", "doctor"];
+                let ours = ["migrate", "enqueue", "jobs", "queues", "keys", "secrets", "templates", "doctor", "domain"];
                 if ours.iter().any(|name| path.starts_with(&format!("postrider {name}"))) {
                     let shown = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
                     assert!(shown.contains("postrider "), "{path} shows no example");

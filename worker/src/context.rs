@@ -9,6 +9,7 @@ use store::Store;
 use telemetry::metrics::Meters;
 
 use crate::mailer::Mailer;
+use crate::notices::Notices;
 
 /// The context of every job.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// The way out for mail; `None` while no relay or sender is configured: mail waits.
     pub mailer: Option<Arc<Mailer>>,
+    /// The way to the operators.
+    pub notices: Notices,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; `None` where no key is configured.

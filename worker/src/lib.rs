@@ -4,13 +4,16 @@
 //! 2. [`runner`] leases jobs through the queue's consumer and drives them with apalis, through the [`layers`].
 //! 3. [`verdict`] turns the end of a run into what becomes of the job.
 //! 4. [`intents`] names the jobs that stored rows stand for; [`sweep`] enqueues those whose job was lost.
-//! 5. [`mailer`] holds what a mail needs on its way out; [`context`] is what a job may use.
+//! 5. [`mailer`] holds what a mail needs on its way out, [`gate`] keeps in what would not authenticate, [`notices`] tells the
+//!    operators; [`context`] is what a job may use.
 
 pub mod context;
+pub mod gate;
 pub mod intents;
 pub mod jobs;
 pub mod layers;
 pub mod mailer;
+pub mod notices;
 pub mod registry;
 pub mod run;
 pub mod runner;
@@ -18,6 +21,8 @@ pub mod sweep;
 pub mod verdict;
 
 pub use context::Context;
+pub use gate::Gate;
 pub use mailer::Mailer;
+pub use notices::Notices;
 pub use registry::{KindEntry, Registry};
 pub use runner::{Runner, RunnerSettings};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use mail::{DkimSigner, EmailAddress, Renderer, SenderProfile, SmtpTransport};
 use store::Category;
 
+use crate::gate::Gate;
+
 /// A sender profile and what signs for it.
 pub struct Sender {
     /// Name and address.
@@ -24,6 +26,8 @@ pub struct Mailer {
     pub renderer: Renderer,
     /// The senders, by their name in the configuration. Nothing else can be a From.
     pub senders: HashMap<String, Sender>,
+    /// Keeps in what would not authenticate.
+    pub gate: Arc<Gate>,
     /// The relay.
     pub transport: SmtpTransport,
 }

@@ -9,7 +9,7 @@ use job::{Attempt, FieldError, Job, Kind, Outcome, QueueName, RetryPolicy, Unfin
 use serde_json::value::RawValue;
 
 use crate::context::Context;
-use crate::jobs::{booking_confirmed, debug, email_send};
+use crate::jobs::{booking_confirmed, debug, domains_check, email_send, operator_notify};
 
 /// A kind of job, as the rest of the platform sees it.
 #[derive(Clone)]
@@ -87,8 +87,12 @@ impl Registry {
     /// Every kind; those for trying and testing only if `debug_kinds`.
     #[must_use]
     pub fn standard(debug_kinds: bool) -> Self {
-        let mut all =
-            vec![KindEntry::of::<booking_confirmed::BookingConfirmed>(), KindEntry::of::<email_send::EmailSend>()];
+        let mut all = vec![
+            KindEntry::of::<booking_confirmed::BookingConfirmed>(),
+            KindEntry::of::<email_send::EmailSend>(),
+            KindEntry::of::<domains_check::DomainsCheck>(),
+            KindEntry::of::<operator_notify::OperatorNotify>(),
+        ];
         if debug_kinds {
             all.extend([
                 KindEntry::of::<debug::Noop>(),
@@ -157,8 +161,8 @@ mod tests {
     #[test]
     fn a_queue_that_nobody_consumes_is_found() {
         let registry = Registry::standard(false);
-        let emails = [QueueName::new("emails").unwrap()];
-        let missing = registry.queues_without_consumer(&emails);
+        let most = ["emails", "default"].map(|name| QueueName::new(name).unwrap());
+        let missing = registry.queues_without_consumer(&most);
         assert_eq!(missing.len(), 1);
         assert_eq!(missing[0].1.as_str(), "bookings");
     }

@@ -26,6 +26,7 @@ use tower::Service;
 use tracing::{info, warn};
 
 use crate::context::Context;
+use crate::gate::watch;
 use crate::layers::{Parts, RunService, stack};
 use crate::registry::Registry;
 use crate::run::Run;
@@ -64,6 +65,7 @@ pub struct Runner {
     loops: Vec<(WorkerContext, tokio::task::JoinHandle<()>)>,
     end: CancellationToken,
     sweep: tokio::task::JoinHandle<()>,
+    watch: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Runner {
@@ -105,8 +107,12 @@ impl Runner {
             })
             .collect();
         let end = CancellationToken::new();
+        let watch = context
+            .mailer
+            .as_ref()
+            .map(|mailer| tokio::spawn(watch::run(Arc::clone(&context), Arc::clone(&mailer.gate), end.clone())));
         let sweep = tokio::spawn(sweep::run(context, settings.sweep_after, end.clone()));
-        Self { settings, consumer, loops, end, sweep }
+        Self { settings, consumer, loops, end, sweep, watch }
     }
 
     /// How many jobs are held.
@@ -139,6 +145,9 @@ impl Runner {
         let ending = async {
             self.consumer.end().await;
             let _ = self.sweep.await;
+            if let Some(watch) = self.watch {
+                let _ = watch.await;
+            }
         };
         let last = hard.max(tokio::time::Instant::now() + LAST_WORDS);
         if tokio::time::timeout_at(last, ending).await.is_err() {

@@ -71,6 +71,8 @@ needs! {
     BookingsRead = BookingsWrite | JobsRead;
     /// Look at what became of mails.
     DeliveriesRead = JobsRead | EmailsWrite;
+    /// Look at the senders' domains, and have them checked.
+    DomainsAdmin = DomainsAdmin;
     /// Stop and start whole queues.
     Operate = Admin;
 }

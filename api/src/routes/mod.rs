@@ -4,6 +4,7 @@ mod bookings;
 mod debug;
 mod deliveries;
 pub(crate) mod docs;
+mod domains;
 pub(crate) mod health;
 mod jobs;
 pub(crate) mod mailbox;
@@ -22,6 +23,7 @@ pub fn all() -> OpenApiRouter<State> {
         .merge(queues::router())
         .merge(bookings::router())
         .merge(deliveries::router())
+        .merge(domains::router())
         .merge(debug::router())
         .merge(health::router())
         .merge(docs::router())

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::harness::{App, Post};
 
 /// What the contract lists and this release has, outside `postrider dev`.
-const ROUTES: [&str; 20] = [
+const ROUTES: [&str; 24] = [
     "POST /v1/jobs",
     "GET /v1/jobs",
     "POST /v1/jobs/batch",
@@ -24,6 +24,10 @@ const ROUTES: [&str; 20] = [
     "GET /v1/bookings/{id}",
     "GET /v1/deliveries",
     "GET /v1/deliveries/{id}",
+    "GET /v1/domains",
+    "GET /v1/domains/{name}",
+    "GET /v1/domains/{name}/checks",
+    "POST /v1/domains/{name}/check",
     "GET /v1/debug/effects",
     "GET /healthz",
     "GET /readyz",

@@ -38,6 +38,7 @@ pub struct Builder {
     broker: Option<Arc<dyn Broker>>,
     rate: Rate,
     dev: Option<Dev>,
+    gate: Option<Arc<worker::Gate>>,
     migrate: bool,
     clock: Arc<dyn Clock>,
     request_timeout: Duration,
@@ -57,6 +58,11 @@ impl Builder {
 
     pub fn dev(mut self, dev: Dev) -> Self {
         self.dev = Some(dev);
+        self
+    }
+
+    pub fn gate(mut self, gate: worker::Gate) -> Self {
+        self.gate = Some(Arc::new(gate));
         self
     }
 
@@ -101,6 +107,8 @@ impl Builder {
                 ..Settings::default()
             },
             meters: Meters::default(),
+            gate: self.gate,
+            notices: worker::Notices::default(),
             metrics: Arc::new(|| recorder().render()),
             dev: self.dev,
             secrets: Some(Arc::new(secrets::Keyring::ephemeral())),
@@ -151,6 +159,7 @@ impl App {
         recorder();
         Builder {
             broker: None,
+            gate: None,
             rate: Rate { per_second: 1_000_000, burst: 1_000_000 },
             dev: None,
             migrate: true,

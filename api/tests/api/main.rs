@@ -3,6 +3,7 @@
 
 mod bookings;
 mod contract;
+mod domains;
 mod harness;
 mod jobs;
 mod keys;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::{load, start_logging};
 use crate::cli::Globals;
 use crate::process;
-use crate::wire::{Parts, Schema, queue_names};
+use crate::wire::{Parts, Schema, must_be_reachable, queue_names};
 
 /// The API's state from the parts.
 pub fn state(
@@ -27,9 +27,22 @@ pub fn state(
         settings: api::Settings::from_config(&parts.config.api, queue_names(&parts.config)?),
         meters: parts.meters.clone(),
         metrics: Arc::new(move || metrics.render()),
+        gate: gate(parts).map(Arc::new),
+        notices: parts.notices()?,
         dev,
         secrets: parts.secrets.clone(),
     }))
+}
+
+/// What looks at domains. It needs the signing keys; an API that has none can do everything else.
+fn gate(parts: &Parts) -> Option<worker::Gate> {
+    match parts.gate() {
+        Ok(gate) => Some(gate),
+        Err(error) => {
+            tracing::warn!(error = format!("{error:#}"), "domains cannot be checked over this API");
+            None
+        }
+    }
 }
 
 /// Binds a listener; the error names the setting (a key, or a flag), the address and what to do.
@@ -55,6 +68,7 @@ pub async fn run(globals: &Globals) -> anyhow::Result<ExitCode> {
     let config = load(globals)?;
     start_logging(&config)?;
     let metrics = telemetry::metrics::install()?;
+    must_be_reachable(&config)?;
     let parts = Parts::build(config).await?;
     let state = state(&parts, metrics, None)?;
     let listener = bind("api.listen", parts.config.api.listen).await?;

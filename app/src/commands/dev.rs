@@ -23,6 +23,9 @@ use crate::process;
 use crate::secrets::{dev_keys, private};
 use crate::wire::{Parts, runner_settings};
 
+/// The file in the data folder that says where the zone of a running `dev` is served.
+pub const DNS_ADDRESS: &str = "dns.addr";
+
 /// Where, and on which port.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -54,6 +57,9 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
 
     let zone = mail::zone::dev_zone(DEV_DOMAIN, DEV_SELECTOR, &key.public_txt())?;
     let dns = Arc::new(DnsServer::start(zone).await.context("the DNS server")?);
+    parts.config.mail.dns.servers = vec![config::NameServer(dns.addr())];
+    // So that `postrider domain check --data` asks the same zone.
+    std::fs::write(args.data.join(DNS_ADDRESS), dns.addr().to_string()).context("the address of the DNS server")?;
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let verifier = Verifier::new(dns.addr())?;
     let catcher = Catcher::start(SocketAddr::new(loopback, 0), verifier, Arc::clone(&parts.clock))

@@ -30,10 +30,13 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
-    let config = match load(globals) {
+    let mut config = match load(globals) {
         Ok(config) => config,
         Err(e) => return unusable(e, args),
     };
+    if let Some(data) = &globals.data {
+        super::domain::ask_the_zone_of_dev(&mut config, data);
+    }
     let report = examine(&config, globals.data.is_some()).await;
     tell(&report, args)?;
     Ok(if report.worst() == Level::Fail { ExitCode::from(1) } else { ExitCode::SUCCESS })

@@ -4,6 +4,7 @@ pub mod api;
 pub mod bench;
 pub mod dev;
 pub mod doctor;
+pub mod domain;
 pub mod enqueue;
 pub mod jobs;
 pub mod keys;
@@ -41,6 +42,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Keys(args) => keys::run(globals, &args).await,
         Command::Secrets(args) => secrets::run(&args),
         Command::Templates(args) => templates::run(globals, &args),
+        Command::Domain(args) => domain::run(globals, &args).await,
         Command::Doctor(args) => doctor::run(globals, &args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Config => {

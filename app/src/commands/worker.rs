@@ -9,7 +9,7 @@ use worker::Runner;
 use super::{Usage, api::bind, load, start_logging};
 use crate::cli::Globals;
 use crate::process;
-use crate::wire::{Parts, Schema, runner_settings};
+use crate::wire::{Parts, Schema, must_be_reachable, runner_settings};
 
 /// Which queues, and how much at a time.
 #[derive(Debug, clap::Args)]
@@ -30,6 +30,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let config = load(globals)?;
     start_logging(&config)?;
     let metrics = telemetry::metrics::install()?;
+    must_be_reachable(&config)?;
     let parts = Parts::build(config).await?;
     let queues = args.queues.as_deref().map(|text| shares(text, &parts.config)).transpose()?;
     let settings = runner_settings(&parts.config, queues, args.concurrency.map(|n| n as usize))?;

@@ -1,4 +1,4 @@
-//! Mail: the relay, the senders, and the keys that they sign with. What is published in DNS is not looked at here.
+//! Mail: the relay, the senders, the keys that they sign with, and that the operators can be told when it fails.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::{Report, milliseconds};
+use crate::wire;
 
 /// Looks at what mail needs.
 pub async fn check(report: &mut Report, config: &Config, dev: bool) {
@@ -23,6 +24,10 @@ pub async fn check(report: &mut Report, config: &Config, dev: bool) {
             "set mail.transport, such as smtp+starttls://user:password@relay.example.com",
         ),
         Some(relay) => reach(report, relay, mail.timeouts.connect).await,
+    }
+    match wire::must_be_reachable(config) {
+        Ok(()) => {}
+        Err(usage) => report.fail("mail", "operators", usage.0, "`worker` and `api` do not start without"),
     }
     senders(report, config);
     for (name, dkim) in &mail.dkim {

@@ -5,6 +5,7 @@
 //! 2. Nothing is changed, and no file is made: a doctor that creates an empty database hides the disease.
 //! 3. Areas do not stop each other: a store that is away says so, and mail is looked at all the same.
 
+mod dns;
 mod files;
 mod mail;
 mod queue;
@@ -112,6 +113,7 @@ pub async fn examine(config: &Config, dev: bool) -> Report {
     queue::check(&mut report, config, &*clock).await;
     store::check(&mut report, config).await;
     mail::check(&mut report, config, dev).await;
+    dns::look(&mut report, config, dev).await;
     files::disk(&mut report, config);
     report
 }

@@ -26,7 +26,8 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     let Some(ehlo_name) = ehlo else { return Ok(None) };
     let transport = SmtpTransport::new(relay_config(mail, relay, ehlo_name)).context("mail.transport")?;
     let renderer = Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?;
-    Ok(Some(Mailer { renderer, senders, transport }))
+    let gate = Arc::new(super::gate::gate(config)?);
+    Ok(Some(Mailer { renderer, senders, gate, transport }))
 }
 
 /// The sender; none without a key that signs for its domain.

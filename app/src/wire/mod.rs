@@ -1,12 +1,16 @@
 //! From the configuration to the parts: the only place that knows which backend is in use.
 //!
-//! One file a part: `queue`, `store` (and its tables), `mailer`, `runner`; [`Parts`] holds what the roles share.
+//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `runner`; [`Parts`] holds what the roles share.
 
+mod gate;
 mod mailer;
+mod operators;
 mod queue;
 mod runner;
 mod store;
 
+pub use gate::{client, new_plan, plans, resolver};
+pub use operators::must_be_reachable;
 pub use queue::{broker, queue_names, redis_broker};
 pub use runner::runner_settings;
 pub use store::{Schema, open_store};
@@ -20,7 +24,7 @@ use config::Config;
 use job::{Clock, IdSource, SystemClock};
 use secrets::Keyring;
 use telemetry::metrics::Meters;
-use worker::{Context, Registry};
+use worker::{Context, Gate, Notices, Registry};
 
 /// The parts that the API and the worker share.
 pub struct Parts {
@@ -59,6 +63,16 @@ impl Parts {
         Ok(Self { config, broker, store, registry, ids, clock, meters: Meters::default(), secrets })
     }
 
+    /// The gate, for a process that does not send itself.
+    pub fn gate(&self) -> anyhow::Result<Gate> {
+        gate::gate(&self.config)
+    }
+
+    /// The way to the operators.
+    pub fn notices(&self) -> anyhow::Result<Notices> {
+        operators::notices(&self.config, &self.broker, &self.ids, &self.clock)
+    }
+
     /// What jobs may use.
     pub fn context(&self) -> anyhow::Result<Context> {
         Ok(Context {
@@ -67,6 +81,7 @@ impl Parts {
             ids: Arc::clone(&self.ids),
             clock: Arc::clone(&self.clock),
             mailer: mailer::mailer(&self.config)?.map(Arc::new),
+            notices: self.notices()?,
             meters: self.meters.clone(),
             secrets: self.secrets.clone(),
             public_url: self.config.api.base_url(),

@@ -48,7 +48,7 @@ async fn sqlite_files_are_judged_by_journal_and_migrations() {
     assert_eq!(said.code, 0, "{report:#}");
     is(&report, "queue", "journal", "ok", "WAL");
     is(&report, "queue", "waiting jobs", "ok", "1 due");
-    is(&report, "queue", "kinds", "ok", "8 kinds");
+    is(&report, "queue", "kinds", "ok", "10 kinds");
     is(&report, "store", "migrations", "ok", "all");
 
     place.write("store.db", "this is a letter and no database");
@@ -199,6 +199,12 @@ async fn mail_is_judged_by_relay_senders_and_keys() {
     let relay = format!("smtp://{}", listener.local_addr().unwrap());
     let place = Place::sqlite().with("MAIL__TRANSPORT", &relay).with("MAIL__DOMAIN", "example.com");
     let place = place.with("SECRETS__KEYS__K1", &"0123456789abcdef".repeat(4));
+    is(&examine(&place).await.1, "mail", "operators", "fail", "alerts.webhook is not set");
+    let zone = mail::Zone::parse(
+        "example.com. 60 IN TXT \"v=spf1 ip4:192.0.2.1 -all\"\n_dmarc.example.com. 60 IN TXT \"v=DMARC1; p=none\"\n",
+    );
+    let dns = mail::DnsServer::start(zone.unwrap()).await.unwrap();
+    let place = place.with("ALERTS__MAIL_ONLY", "true").with("MAIL__DNS__SERVERS", &dns.addr().to_string());
     let (said, report) = examine(&place).await;
     assert_eq!(said.code, 1);
     is(&report, "mail", "relay", "ok", "takes connections");
@@ -213,7 +219,8 @@ async fn mail_is_judged_by_relay_senders_and_keys() {
     is(&examine(&place).await.1, "mail", "key main", "warn", "can be read by others");
     key(&place, 0o600);
     let (said, report) = examine(&place).await;
-    assert_eq!(said.code, 0, "{report:#}");
+    assert_eq!(said.code, 1, "{report:#}");
+    is(&report, "mail", "domain example.com", "fail", "dkim.record");
     is(&report, "mail", "key main", "ok", "2048 bits");
     is(&report, "mail", "senders", "ok", "bookings@example.com");
 

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod doctor;
+mod domain;
 mod enqueue;
 mod harness;
 mod jobs;

@@ -29,6 +29,9 @@ impl Mailroom {
         let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
         let rig = rig
             .set("MAIL__TRANSPORT", &format!("smtp://{}", catcher.addr()))
+            .set("MAIL__DNS__SERVERS", &dns.addr().to_string())
+            .set("MAIL__EGRESS", "127.0.0.1")
+            .set("ALERTS__MAIL_ONLY", "true")
             .set("MAIL__DOMAIN", DEV_DOMAIN)
             .set("SECRETS__KEYS__K1", &"0123456789abcdef".repeat(4))
             .set("MAIL__HELO", &ehlo_name(DEV_DOMAIN))

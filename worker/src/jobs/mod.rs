@@ -2,7 +2,9 @@
 
 pub mod booking_confirmed;
 pub mod debug;
+pub mod domains_check;
 pub mod email_send;
+pub mod operator_notify;
 
 use std::time::Duration;
 

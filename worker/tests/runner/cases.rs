@@ -206,7 +206,7 @@ pub async fn a_thousand_jobs_of_three_queues_all_finish(stage: &Stage) {
 }
 
 /// Writes an event of a booking, with the id that its job is to have, as the API does before it enqueues.
-async fn accept(stage: &Stage, booking_id: &str) -> NewBookingEvent {
+pub async fn accept(stage: &Stage, booking_id: &str) -> NewBookingEvent {
     let now = stage.context.clock.now();
     let party = |id: &str, email: &str| Party {
         id: id.to_owned(),

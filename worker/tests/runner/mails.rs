@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use worker::Mailer;
 use worker::mailer::Sender;
 
+use crate::domain::gate;
 use crate::stage::{Stage, queue};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,21 +37,10 @@ impl Post {
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let verifier = Verifier::new(dns.addr()).unwrap();
         let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
-        let sender = Sender {
-            profile: SenderProfile {
-                key: "bookings".to_owned(),
-                address: address(&format!("bookings@{DEV_DOMAIN}")),
-                display_name: None,
-                reply_to: None,
-                dkim_selector: "runner".to_owned(),
-            },
-            category: Category::Booking,
-            signer: Arc::new(DkimSigner::new(&key, DEV_DOMAIN, "runner").unwrap()),
-            bounce: address(&format!("bounces@{}", bounce_domain(DEV_DOMAIN))),
-        };
         let mailer = Mailer {
             renderer: Renderer::new(None).unwrap(),
-            senders: [("bookings".to_owned(), sender)].into(),
+            senders: [("bookings".to_owned(), sender(&key, "runner"))].into(),
+            gate: gate(&dns, DEV_DOMAIN, &[("runner", &key)]),
             transport: SmtpTransport::new(RelayConfig::plain(catcher.addr(), &ehlo_name(DEV_DOMAIN))).unwrap(),
         };
         let mut stage = Stage::sqlite().await;
@@ -97,6 +87,22 @@ impl Post {
         self.stage.until(JobId::from_uuid(mail.job_id), JobState::Completed).await;
         let (mail, attempts) = self.stage.context.store.get_delivery(mail.id).await.unwrap().unwrap();
         (mail.state, attempts.iter().map(|attempt| attempt.outcome).collect())
+    }
+}
+
+/// The profile `bookings` of the development domain.
+pub fn sender(key: &DkimKey, selector: &str) -> Sender {
+    Sender {
+        profile: SenderProfile {
+            key: "bookings".to_owned(),
+            address: address(&format!("bookings@{DEV_DOMAIN}")),
+            display_name: None,
+            reply_to: None,
+            dkim_selector: selector.to_owned(),
+        },
+        category: Category::Booking,
+        signer: Arc::new(DkimSigner::new(key, DEV_DOMAIN, selector).unwrap()),
+        bounce: address(&format!("bounces@{}", bounce_domain(DEV_DOMAIN))),
     }
 }
 

@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
 mod cases;
+mod domain;
+mod gate;
 mod hands;
 mod mails;
 mod stage;

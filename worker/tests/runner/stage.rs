@@ -45,6 +45,7 @@ impl Stage {
                 meters: Meters::default(),
                 secrets: Some(Arc::new(secrets::Keyring::ephemeral())),
                 public_url: "http://127.0.0.1:8080".to_owned(),
+                notices: worker::Notices::default(),
             },
         }
     }
@@ -60,7 +61,7 @@ impl Stage {
 
     /// The same, of these kinds.
     pub fn runner_of(&self, registry: Registry, change: impl FnOnce(&mut RunnerSettings)) -> Runner {
-        let share = |name: &str, weight| Share { queue: queue(name), weight, limit: None };
+        let share = |name: &str, weight| Share { weight, ..share(name) };
         let mut settings = RunnerSettings {
             queues: vec![share("debug", 2), share("bookings", 1), share("emails", 1)],
             concurrency: 32,
@@ -113,10 +114,15 @@ impl Stage {
     }
 }
 
+/// A queue's share of a runner.
+pub fn share(name: &str) -> Share {
+    Share { queue: queue(name), weight: 1, limit: None }
+}
+
 pub fn queue(name: &str) -> QueueName {
     QueueName::new(name).unwrap()
 }
 
 fn settings() -> Settings {
-    Settings { queues: ["debug", "bookings", "emails"].map(queue).to_vec(), ..Settings::default() }
+    Settings { queues: ["debug", "bookings", "emails", "default"].map(queue).to_vec(), ..Settings::default() }
 }

@@ -54,6 +54,8 @@ pub async fn run(bench: &Bench, requests: u64, batches: u64, connections: u64) -
         settings: api::Settings::from_config(&config.api, vec![bench.queue.clone()]),
         meters: Meters::default(),
         metrics: Arc::new(move || metrics.render()),
+        gate: None,
+        notices: worker::Notices::default(),
         dev: None,
         secrets: None,
     });

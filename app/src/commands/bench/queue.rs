@@ -129,6 +129,7 @@ fn start(bench: &Bench, concurrency: u64, loops: usize) -> Runner {
         ids: Arc::clone(&bench.ids),
         clock,
         mailer: None,
+        notices: worker::Notices::default(),
         meters: Meters::default(),
         secrets: None,
         public_url: String::new(),

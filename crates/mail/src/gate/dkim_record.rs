@@ -123,6 +123,8 @@ fn element(der: &[u8], kind: u8) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::DkimKey;
 
@@ -157,6 +159,15 @@ mod tests {
             ("hello", "no \"=\""),
         ] {
             assert!(KeyRecord::parse(text).unwrap_err().contains(why), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_record_makes_the_reader_panic(text in "(v=DKIM1; )?([a-z]=[ -~é]{0,20};? ?){0,4}", der in any::<Vec<u8>>()) {
+            let bits = KeyRecord::parse(&text).map_or(None, |record| record.rsa_bits());
+            prop_assert!(bits.is_none_or(|bits| bits < 1000));
+            prop_assert!(rsa_modulus(&der).is_none_or(|modulus| modulus.len() <= der.len()));
         }
     }
 

@@ -95,6 +95,8 @@ impl TreeWalk {
             let texts = match lookups.txt(&format!("_dmarc.{name}")).await {
                 Ok(texts) => texts.records,
                 Err(DnsError::Name(_)) => Vec::new(),
+                // Above a record that was found nothing else is of weight: some name servers fail at `_dmarc.com`.
+                Err(_) if !found.is_empty() => break,
                 Err(error) => return Err(error),
             };
             let records: Vec<String> = texts.into_iter().filter(|text| is_dmarc(text)).collect();

@@ -5,8 +5,8 @@
 mod catcher;
 mod dkim;
 mod dns;
-mod injection;
 mod gate;
+mod injection;
 mod lab;
 mod phases;
 mod pool;

@@ -1,19 +1,54 @@
 //! Step 3: would mail of this sender authenticate at the receiver? If not it is held, and nobody is told a lie.
 
+use std::time::Duration;
+
+use job::Outcome;
 use store::Delivery;
+use tracing::{debug, warn};
 
 use super::{Halt, Send};
+use crate::gate::Decision;
 use crate::mailer::Sender;
 
+/// The wait while nobody can say what is known of a domain: the store is away.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+
 impl Send<'_> {
-    /// What can be said without asking anybody: a signature by another domain than that of the From is not aligned, so it
-    /// does not count for DMARC (RFC 7489 §3.1.1).
+    /// Asks the gate. A domain that nobody looked at yet is looked at now.
     pub(super) async fn pass_gate(&self, _: &Delivery, sender: &Sender) -> Result<(), Halt> {
-        let (signs, from) = (sender.signer.domain(), sender.profile.address.domain());
-        let aligned = from.eq_ignore_ascii_case(signs) || from.to_lowercase().ends_with(&format!(".{signs}"));
-        match aligned {
-            true => Ok(()),
-            false => Err(Halt::Held(format!("its mail is signed by {signs}, which is not the domain of {from}"))),
+        let domain = sender.profile.address.domain();
+        match self.mailer.gate.pass(self.context.means(), domain).await {
+            Ok(Decision::Send) => Ok(()),
+            Ok(Decision::Warn(why)) => {
+                debug!(delivery_id = %self.id, domain, why, "sent although its domain is in doubt");
+                Ok(())
+            }
+            Ok(Decision::Hold(why)) => Err(Halt::Held(format!("mail of {domain} would not authenticate: {why}"))),
+            Err(error) => Err(Halt::Later { why: format!("the store is away: {error}"), wait: STORE_WAIT }),
+        }
+    }
+
+    /// Writes that a mail is held. If its domain was mended in the same moment, it is released again at once.
+    pub(super) async fn held(&self, halt: Halt, delivery: &Delivery) -> Outcome {
+        let outcome = self.halted(halt).await;
+        if let Ok(sender) = self.sender(delivery)
+            && let Err(error) = self.mailer.gate.was_held(self.context.means(), sender.profile.address.domain()).await
+        {
+            debug!(%error, "whether the domain was mended meanwhile is not known: its next check releases the mail");
+        }
+        outcome
+    }
+
+    /// A receiver refused for want of authentication: the domain is looked at again, whatever the last check said.
+    pub(super) async fn doubt_domain(&self, delivery: &Delivery, enhanced: Option<&str>, text: &str) {
+        if !mail::gate::speaks_of_authentication(enhanced, text) {
+            return;
+        }
+        let Ok(sender) = self.sender(delivery) else { return };
+        let domain = sender.profile.address.domain();
+        warn!(delivery_id = %self.id, domain, enhanced, "a receiver refused for want of authentication");
+        if let Err(error) = self.mailer.gate.doubt(self.context.means(), domain).await {
+            debug!(%error, "the domain is looked at when it is due");
         }
     }
 }

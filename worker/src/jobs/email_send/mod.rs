@@ -89,6 +89,7 @@ impl Send<'_> {
         };
         match self.prepare(&delivery).await {
             Ok(ready) => self.hand_over(&delivery, ready).await,
+            Err(halt @ Halt::Held(_)) => self.held(halt, &delivery).await,
             Err(halt) => self.halted(halt).await,
         }
     }
@@ -100,7 +101,7 @@ impl Send<'_> {
         self.pass_suppression(delivery).await?;
         self.still_worth_sending(delivery).await?;
         let letter = self.render(delivery, sender)?;
-        let bytes = sign::sign(sender, &letter)?;
+        let bytes = sign::sign(&self.mailer.gate.signer(sender), &letter)?;
         Ok(transport::Ready::new(sender, letter, bytes))
     }
 

@@ -85,6 +85,7 @@ impl Send<'_> {
             // Nothing of the body was written, whatever became of the mark: without this word the row might read as if.
             return self.put_off(reason(), &report, LEDGER_WAIT).await;
         }
+        self.doubt_domain(delivery, e.enhanced.as_deref(), &e.text).await;
         if e.is_uncertain() && !delivery.class.resends_unknown() {
             error!(delivery_id = %self.id, relay = e.relay, error = %Text(&e.text), "no answer after the dot: unknown");
             return self.end(DeliveryState::Unknown, &report).await;

@@ -1,7 +1,5 @@
 //! Each finished mail: what receivers refuse whatever the DNS says (RFC 5322, RFC 5321).
 
-use mail_parser::MessageParser;
-
 use crate::gate::report::{Finding, Rule, Severity};
 
 const FROM: Rule = Rule { id: "message.from", broken: Severity::Block, source: "RFC 5322 §3.6" };
@@ -27,13 +25,7 @@ pub fn check(raw: &[u8]) -> Vec<Finding> {
         let count = headers(raw).filter(|header| header.eq_ignore_ascii_case(name.as_bytes())).count();
         needs(rule, (count != 1).then(|| format!("{count} {name} headers: there has to be one")));
     }
-    let text = MessageParser::new().parse(raw).is_some_and(|message| {
-        message
-            .text_body
-            .iter()
-            .any(|part| message.parts.get(*part as usize).is_some_and(|part| part.is_text() && !part.is_text_html()))
-    });
-    needs(TEXT, (!text).then(|| "there is no text part".to_owned()));
+    needs(TEXT, (!has_text_part(raw)).then(|| "there is no text part".to_owned()));
     let longest = raw.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).len()).max();
     needs(
         LINES,
@@ -51,6 +43,20 @@ fn headers(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"))
         .filter_map(|line| line.split(|b| *b == b':').next())
         .map(<[u8]>::trim_ascii_end)
+}
+
+/// Whether some part says that it is plain text, or nothing says what it is, which means the same (RFC 2045 §5.2). Lines are
+/// read and not parts: what is looked at was made here.
+fn has_text_part(raw: &[u8]) -> bool {
+    const NAME: &[u8] = b"content-type:";
+    const PLAIN: &[u8] = b"text/plain";
+    let begins = |line: &[u8], word: &[u8]| line.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    let mut kinds =
+        raw.split(|b| *b == b'\n').filter(|line| begins(line, NAME)).map(|line| line[NAME.len()..].trim_ascii_start());
+    match kinds.next() {
+        None => true,
+        Some(first) => begins(first, PLAIN) || kinds.any(|kind| begins(kind, PLAIN)),
+    }
 }
 
 fn has_bare_ends(raw: &[u8]) -> bool {

@@ -33,9 +33,10 @@ const NEARLY: usize = 9;
 
 /// Looks at both identities.
 pub(in crate::gate) async fn check(subject: &Subject, lookups: &Lookups) -> Vec<Finding> {
-    let mut findings = identity(subject, &subject.bounce_domain, lookups).await;
+    let mut findings = identity(subject, &subject.bounce_domain, &subject.relay_includes, lookups).await;
     if !subject.helo.eq_ignore_ascii_case(&subject.bounce_domain) {
-        let ehlo = identity(subject, &subject.helo, lookups).await;
+        // The relay gives a name of its own in EHLO: ours need not let it in.
+        let ehlo = identity(subject, &subject.helo, &[], lookups).await;
         findings.extend(ehlo.into_iter().map(|mut finding| {
             let none = finding.rule == RECORD.id && finding.found.starts_with(NO_RECORD);
             let most = match (subject.is_direct(), none) {
@@ -52,8 +53,8 @@ pub(in crate::gate) async fn check(subject: &Subject, lookups: &Lookups) -> Vec<
 
 const NO_RECORD: &str = "there is no SPF record";
 
-/// Walks the record of one name for every address that we have.
-async fn identity(subject: &Subject, domain: &str, lookups: &Lookups) -> Vec<Finding> {
+/// Walks the record of one name for every address that we have; `relays` are the names that it has to include.
+async fn identity(subject: &Subject, domain: &str, relays: &[String], lookups: &Lookups) -> Vec<Finding> {
     let addresses = if subject.egress.is_empty() { &[NOBODY][..] } else { &subject.egress };
     let mut walks = Vec::new();
     for ip in addresses {
@@ -67,7 +68,7 @@ async fn identity(subject: &Subject, domain: &str, lookups: &Lookups) -> Vec<Fin
             DnsError::Name(_) => RECORD.broken(domain, error.to_string()),
         }];
     }
-    let wanted = || suggested(subject, first, domain);
+    let wanted = || suggested(subject, relays, first, domain);
     let mut findings = vec![record(first, domain, wanted())];
     if first.records.len() != 1 {
         return findings;
@@ -79,9 +80,11 @@ async fn identity(subject: &Subject, domain: &str, lookups: &Lookups) -> Vec<Fin
     findings.push(SYNTAX.kept(domain, "every term can be read"));
     findings.extend(limits(&walks, domain));
     findings.extend(shape(first, domain));
-    findings.extend(passes(subject, &walks, domain).into_iter().map(|finding| match (finding.severity, wanted()) {
-        (Severity::Block, Some(record)) => finding.publish(record),
-        _ => finding,
+    findings.extend(passes(subject, relays, &walks, domain).into_iter().map(|finding| {
+        match (finding.severity, wanted()) {
+            (Severity::Block, Some(record)) => finding.publish(record),
+            _ => finding,
+        }
     }));
     findings
 }
@@ -159,9 +162,9 @@ fn shape(walked: &Walked, domain: &str) -> Vec<Finding> {
 }
 
 /// Whether it lets us in.
-fn passes(subject: &Subject, walks: &[(IpAddr, Walked)], domain: &str) -> Vec<Finding> {
+fn passes(subject: &Subject, relays: &[String], walks: &[(IpAddr, Walked)], domain: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for include in &subject.relay_includes {
+    for include in relays {
         let there = walks.iter().all(|(_, walked)| walked.included.contains(&include.to_ascii_lowercase()));
         let unanswered = walks.iter().find_map(|(_, walked)| walked.unanswered.as_ref());
         findings.push(match (there, unanswered) {
@@ -194,14 +197,11 @@ fn or_all(because: &str) -> &str {
 
 /// The record that would let us in: what all present records say, what is missing for us, and an end. Nothing where
 /// neither the relay nor our addresses are known.
-fn suggested(subject: &Subject, walked: &Walked, domain: &str) -> Option<Publish> {
-    let ours =
-        subject.relay_includes.iter().map(|name| format!("include:{name}")).chain(subject.egress.iter().map(|ip| {
-            match ip {
-                IpAddr::V4(ip) => format!("ip4:{ip}"),
-                IpAddr::V6(ip) => format!("ip6:{ip}"),
-            }
-        }));
+fn suggested(subject: &Subject, relays: &[String], walked: &Walked, domain: &str) -> Option<Publish> {
+    let ours = relays.iter().map(|name| format!("include:{name}")).chain(subject.egress.iter().map(|ip| match ip {
+        IpAddr::V4(ip) => format!("ip4:{ip}"),
+        IpAddr::V6(ip) => format!("ip6:{ip}"),
+    }));
     let mut terms: Vec<String> = Vec::new();
     let mut end = "-all".to_owned();
     let present = walked.records.iter().flat_map(|record| record.split(' ').skip(1)).filter(|term| !term.is_empty());
@@ -213,7 +213,7 @@ fn suggested(subject: &Subject, walked: &Walked, domain: &str) -> Option<Publish
             _ => terms.push(term),
         }
     }
-    let known = subject.is_direct() || !subject.relay_includes.is_empty();
+    let known = subject.is_direct() || !relays.is_empty();
     if terms.iter().any(|term| term.to_ascii_lowercase().starts_with("redirect=")) {
         return None;
     }

@@ -196,6 +196,8 @@ fn prefix_length(text: &str, most: u8) -> Result<u8, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn only(term: &str) -> Result<Mechanism, SyntaxError> {
@@ -222,6 +224,20 @@ mod tests {
         assert_eq!(record.directives[0].qualifier, Qualifier::Neutral);
         assert_eq!((record.all(), record.redirect.as_deref()), (Some(Qualifier::SoftFail), Some("r.test")));
         assert_eq!(Record::parse("v=spf1").unwrap(), Record { directives: vec![], redirect: None });
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_published_is_read_or_refused_without_a_panic(text in "(v=spf1 )?[ -~é]{0,80}") {
+            let record = Record::parse(&text);
+            prop_assert!(record.is_ok() || record.is_err_and(|error| !error.why.is_empty()));
+        }
+
+        #[test]
+        fn a_network_is_read_back_as_it_was_written(octets in any::<[u8; 4]>(), bits in 0u8..=32) {
+            let address = Ipv4Addr::from(octets);
+            prop_assert_eq!(only(&format!("ip4:{address}/{bits}")).unwrap(), Mechanism::Ip4(address, bits));
+        }
     }
 
     #[test]

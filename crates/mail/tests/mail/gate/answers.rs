@@ -37,7 +37,11 @@ async fn each_question_is_asked_once_and_nothing_is_kept_for_the_next_check() {
     desk.clear(BOUNCE);
     assert!(resolver.lookups(LONG).txt(BOUNCE).await.unwrap().is_void());
     desk.add(BOUNCE, RecordData::Txt("back".to_owned()));
-    assert_eq!(resolver.lookups(LONG).txt(BOUNCE).await.unwrap().records, ["back"], "no answer is cached, nor its lack");
+    assert_eq!(
+        resolver.lookups(LONG).txt(BOUNCE).await.unwrap().records,
+        ["back"],
+        "no answer is cached, nor its lack"
+    );
 }
 
 #[tokio::test]

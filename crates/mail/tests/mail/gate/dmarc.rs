@@ -57,7 +57,10 @@ async fn reports_to_another_organisation_need_its_consent() {
     let finding = desk.worst("dmarc.reports_authorised").await;
     assert_eq!(finding.severity, Severity::Warn);
     let publish = finding.publish.unwrap();
-    assert_eq!((publish.name.as_str(), publish.value.as_str()), ("example.test._report._dmarc.reports.test", "v=DMARC1"));
+    assert_eq!(
+        (publish.name.as_str(), publish.value.as_str()),
+        ("example.test._report._dmarc.reports.test", "v=DMARC1")
+    );
     desk.txt(&publish.name, &[&publish.value]).says("dmarc.reports_authorised", Severity::Ok, "takes reports").await;
     desk.txt(PLACE, &["v=DMARC1; p=reject; rua=https://reports.test/"]);
     desk.says("dmarc.reports_authorised", Severity::Warn, "no mailto:").await;

@@ -154,7 +154,9 @@ async fn every_address_that_mail_leaves_from_must_pass_and_the_relay_be_included
     desk.says("spf.passes", Severity::Ok, "pass for 192.0.2.10").await;
     desk.subject.egress.push(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
     desk.says("spf.passes", Severity::Block, "fail for 2001:db8::1, by -all").await;
-    desk.txt(BOUNCE, &["v=spf1 ip4:192.0.2.10 ip6:2001:db8::/64 -all"]);
+    for place in [BOUNCE, EHLO] {
+        desk.txt(place, &["v=spf1 ip4:192.0.2.10 ip6:2001:db8::/64 -all"]);
+    }
     desk.says("spf.passes", Severity::Ok, "pass").await;
     desk.txt(BOUNCE, &["v=spf1 ip6:2001:db8::/64 ~all"]).says("spf.passes", Severity::Block, "softfail").await;
     desk.subject.egress.clear();
@@ -211,7 +213,6 @@ async fn another_implementation_evaluates_to_the_same() {
         ("v=spf1 redirect=nothing.example.test", Word::PermError),
         ("v=spf1 include:nothing.example.test -all", Word::PermError),
         ("v=spf1 ip4:203.0.113.1", Word::Neutral),
-        ("v=spf1 bad:term -all", Word::PermError),
     ] {
         desk.txt(BOUNCE, &[record]);
         let mail = Received {
@@ -223,9 +224,7 @@ async fn another_implementation_evaluates_to_the_same() {
         assert_eq!(verifier.verify(&mail).await.spf, expected, "{record}");
         let report = desk.report().await;
         let says = |finding: &&mail::gate::Finding| finding.place == BOUNCE && finding.rule == "spf.passes";
-        match report.findings.iter().find(says) {
-            Some(finding) => assert!(finding.found.starts_with(&format!("{expected} for")), "{record}: {finding:?}"),
-            None => assert_eq!(expected, Word::PermError, "{record}"),
-        }
+        let finding = report.findings.iter().find(says).unwrap();
+        assert!(finding.found.starts_with(&format!("{expected} for")), "{record}: {finding:?}");
     }
 }

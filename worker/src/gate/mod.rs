@@ -1,0 +1,320 @@
+//! The gate at work: no mail goes to a relay before its domain is known to authenticate, and held mail leaves by itself
+//! once the domain is mended.
+//!
+//! 1. A [`Plan`] a domain says what its mail will look like to a receiver; it comes from the configuration.
+//! 2. [`Gate::pass`] is asked for every mail. It answers from what is known; a domain that nobody looked at yet is looked
+//!    at then and there, once for all mails that wait for it.
+//! 3. [`Gate::check`] looks, and writes what follows ([`policy`]): the domain's row, a line of history, a notice to the
+//!    operators when mail begins to be held. When a domain is good, what was held for it is released.
+//! 4. [`watch`] sees to it that every domain is looked at when it is due: at the start, hourly, and sooner when something
+//!    is wrong or a receiver complained.
+//!
+//! What is known is shared by all processes through the store, and read again after a few seconds.
+
+mod known;
+pub mod plan;
+pub mod policy;
+mod release;
+pub mod watch;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use job::clock::after;
+use job::{Clock, IdSource, QueueName};
+use mail::gate::{Depth, Report, Severity};
+use mail::{DkimSigner, Dns};
+use queue::Broker;
+use store::{Domain, NewDomainCheck, Store, StoreError};
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+pub use plan::{Plan, PlannedKey};
+pub use policy::Decision;
+
+use crate::context::Context;
+use crate::mailer::Sender;
+use crate::notices::{Notice, Notices, Severity as Weight};
+use known::Known;
+use policy::Turn;
+
+/// The kind of the notice that mail of a domain is held.
+pub const HELD: &str = "domain.held";
+/// A receiver's complaint leads to a look at the DNS, but not more often than this.
+const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
+/// How often a result is written again when somebody else was quicker.
+const TRIES: usize = 8;
+
+/// What the gate works with.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// Where domains and mails are kept.
+    pub store: &'a Store,
+    /// Where released mails go.
+    pub broker: &'a Arc<dyn Broker>,
+    /// Ids of their jobs.
+    pub ids: &'a IdSource,
+    /// The time.
+    pub clock: &'a Arc<dyn Clock>,
+    /// The way to the operators.
+    pub notices: &'a Notices,
+}
+
+impl Context {
+    /// What the gate works with.
+    #[must_use]
+    pub fn means(&self) -> Means<'_> {
+        Means { store: &self.store, broker: &self.broker, ids: &self.ids, clock: &self.clock, notices: &self.notices }
+    }
+}
+
+/// Why a domain is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A worker started.
+    Start,
+    /// It was time.
+    Due,
+    /// A mail wants to leave, and nobody knew.
+    FirstSend,
+    /// A person asked.
+    Request,
+    /// A schedule fired.
+    Schedule,
+}
+
+impl Cause {
+    /// The word in the history.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Due => "due",
+            Self::FirstSend => "first_send",
+            Self::Request => "request",
+            Self::Schedule => "schedule",
+        }
+    }
+}
+
+/// The gate of one process.
+pub struct Gate {
+    dns: Dns,
+    client: outbound::Client,
+    plans: BTreeMap<String, Plan>,
+    /// One check of a domain at a time, for mails that wait for it.
+    looking: BTreeMap<String, Mutex<()>>,
+    known: Known,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The domain, as it is now stored.
+    pub domain: Domain,
+    /// What was found.
+    pub report: Report,
+    /// Mails that were set on their way again.
+    pub released: usize,
+}
+
+impl Gate {
+    /// A gate for these domains, which asks `dns`; `client` fetches what is published over HTTPS.
+    #[must_use]
+    pub fn new(dns: Dns, client: outbound::Client, plans: Vec<Plan>) -> Self {
+        let plans: BTreeMap<String, Plan> = plans.into_iter().map(|plan| (plan.domain.clone(), plan)).collect();
+        let looking = plans.keys().map(|domain| (domain.clone(), Mutex::default())).collect();
+        Self { dns, client, plans, looking, known: Known::default() }
+    }
+
+    /// The domains that mail is sent from, by name.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.plans.values()
+    }
+
+    /// What is planned for a domain.
+    #[must_use]
+    pub fn plan(&self, domain: &str) -> Option<&Plan> {
+        self.plans.get(domain)
+    }
+
+    /// Whether mail of `domain` may leave now.
+    ///
+    /// # Errors
+    /// The store's: then nobody knows.
+    pub async fn pass(&self, means: Means<'_>, domain: &str) -> Result<Decision, StoreError> {
+        let now = means.clock.now();
+        let known = self.known.read(domain, means.store, now).await?;
+        if !policy::must_look(known.as_ref(), now) {
+            return Ok(decide(known.as_ref(), now));
+        }
+        let Some(looking) = self.looking.get(domain) else {
+            return Ok(Decision::Hold(format!("no sender of the configuration is at {domain}")));
+        };
+        let _alone = looking.lock().await;
+        // Whoever waited here finds what the first one has seen.
+        let now = means.clock.now();
+        let known = self.known.read(domain, means.store, now).await?;
+        if !policy::must_look(known.as_ref(), now) {
+            return Ok(decide(known.as_ref(), now));
+        }
+        let checked = self.check(means, domain, Cause::FirstSend, false).await?;
+        Ok(decide(checked.map(|checked| checked.domain).as_ref(), means.clock.now()))
+    }
+
+    /// Looks at a domain and writes what follows; `None` for a domain that nobody sends from. `everything` also looks at
+    /// what is only good to know.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn check(
+        &self,
+        means: Means<'_>,
+        domain: &str,
+        cause: Cause,
+        everything: bool,
+    ) -> Result<Option<Checked>, StoreError> {
+        let Some(plan) = self.plans.get(domain) else { return Ok(None) };
+        let now = means.clock.now();
+        let before = means.store.domain(domain).await?;
+        let subject = plan.subject(before.as_ref(), now);
+        let depth = if everything { Depth::Everything(&self.client) } else { Depth::Records };
+        let report = mail::gate::check(&subject, &self.dns, depth, now).await;
+        let (stored, turn) = self.write(means, domain, &report, cause).await?;
+        self.tell(means, plan, &stored, turn).await;
+        let released = match decide(Some(&stored), means.clock.now()) {
+            Decision::Hold(_) => 0,
+            Decision::Send | Decision::Warn(_) => release::held(means, plan).await?,
+        };
+        Ok(Some(Checked { domain: stored, report, released }))
+    }
+
+    /// A receiver spoke of authentication: the domain is due at once, unless it was looked at just now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn doubt(&self, means: Means<'_>, domain: &str) -> Result<(), StoreError> {
+        let now = means.clock.now();
+        let known = self.known.read(domain, means.store, now).await?;
+        let checked = known.and_then(|known| known.checked_at);
+        let soonest = checked.map_or(now, |checked| after(checked, BETWEEN_COMPLAINTS).max(now));
+        means.store.check_domain_by(domain, soonest).await
+    }
+
+    /// A mail was held: if its domain was mended in the same moment, nobody else would release it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn was_held(&self, means: Means<'_>, domain: &str) -> Result<(), StoreError> {
+        let now = means.clock.now();
+        let Some(plan) = self.plans.get(domain) else { return Ok(()) };
+        if let Some(stored) = means.store.domain(domain).await?
+            && !matches!(policy::decide(&stored, now), Decision::Hold(_))
+        {
+            self.known.write(stored, now);
+            release::held(means, plan).await?;
+        }
+        Ok(())
+    }
+
+    /// The key that signs for a sender: its own, unless the domain's was rotated.
+    #[must_use]
+    pub fn signer(&self, sender: &Sender) -> Arc<DkimSigner> {
+        let domain = sender.profile.address.domain();
+        let rotated = self.plans.get(domain).and_then(|plan| {
+            let selector = self.known.get(domain)?.selector?;
+            plan.rotated(&sender.profile.key, &selector)
+        });
+        rotated.unwrap_or_else(|| Arc::clone(&sender.signer))
+    }
+
+    /// Writes the result on what is stored by then.
+    async fn write(
+        &self,
+        means: Means<'_>,
+        domain: &str,
+        report: &Report,
+        cause: Cause,
+    ) -> Result<(Domain, Turn), StoreError> {
+        for _ in 0..TRIES {
+            let now = means.clock.now();
+            let before = means.store.domain(domain).await?.unwrap_or_else(|| Domain::unknown(domain));
+            let (mut stored, turn) = policy::after_check(&before, report, now);
+            let new = is_news(before.report.as_ref(), report).then(|| NewDomainCheck {
+                id: means.ids.next(&emails()).uuid(),
+                cause: cause.as_str().to_owned(),
+                verdict: report.verdict().as_str().to_owned(),
+                state: stored.state,
+                report: as_json(report),
+            });
+            stored.report = Some(as_json(report));
+            if means.store.save_domain(&stored, new.as_ref(), now).await? {
+                stored.revision += 1;
+                self.known.write(stored.clone(), now);
+                return Ok((stored, turn));
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    async fn tell(&self, means: Means<'_>, plan: &Plan, stored: &Domain, turn: Turn) {
+        let labels = BTreeMap::from([("domain".to_owned(), plan.domain.clone())]);
+        let reason = stored.reason.clone().unwrap_or_default();
+        match turn {
+            Turn::Nothing => {}
+            Turn::Doubted => warn!(domain = plan.domain, reason, "a domain is in doubt: its mail is still sent"),
+            Turn::Held => {
+                let notice = Notice {
+                    kind: HELD.to_owned(),
+                    severity: Weight::Critical,
+                    title: format!("Mail of {} is held", plan.domain),
+                    detail: format!("It would not authenticate at its receivers: {reason}"),
+                    labels,
+                };
+                means.notices.raise(notice).await;
+            }
+            Turn::Mended => {
+                info!(domain = plan.domain, "a domain authenticates again");
+                means.notices.resolve(HELD, labels).await;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("domains", &self.plans.keys().collect::<Vec<_>>()).finish_non_exhaustive()
+    }
+}
+
+fn decide(known: Option<&Domain>, now: Timestamp) -> Decision {
+    match known {
+        Some(known) => policy::decide(known, now),
+        None => Decision::Hold("nobody has looked at its domain yet".to_owned()),
+    }
+}
+
+/// Whether a report says something else than the one before: what is good or only good to know is not compared.
+fn is_news(before: Option<&serde_json::Value>, report: &Report) -> bool {
+    let Some(before) = before.and_then(|before| serde_json::from_value::<Report>(before.clone()).ok()) else {
+        return true;
+    };
+    let matters = |report: &Report| -> Vec<_> {
+        let bad = report.findings.iter().filter(|finding| finding.severity > Severity::Info);
+        bad.map(|finding| (finding.rule.clone(), finding.place.clone(), finding.found.clone())).collect()
+    };
+    before.verdict() != report.verdict() || matters(&before) != matters(report)
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
+    serde_json::to_value(report).expect("a report is texts and lists")
+}
+
+/// The queue of `email.send`.
+fn emails() -> QueueName {
+    <crate::jobs::email_send::EmailSend as job::Job>::queue()
+}

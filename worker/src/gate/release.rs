@@ -1,0 +1,41 @@
+//! Setting held mails on their way again, when their domain is mended.
+
+use queue::Enqueue;
+use store::{Moved, StoreError};
+use tracing::{debug, info};
+
+use super::{Means, Plan, emails};
+use crate::intents;
+
+/// Mails released at a time.
+const PAGE: u32 = 200;
+
+/// Releases every held mail of the domain: each gets a new job under its key and release number. What could not be
+/// enqueued is waiting in the ledger, and the sweep enqueues it.
+pub async fn held(means: Means<'_>, plan: &Plan) -> Result<usize, StoreError> {
+    let senders: Vec<&str> = plan.senders.iter().map(String::as_str).collect();
+    let mut released = 0;
+    loop {
+        let ids = means.store.held_mails(&senders, PAGE).await?;
+        let mut jobs: Vec<Enqueue> = Vec::with_capacity(ids.len());
+        for id in &ids {
+            let now = means.clock.now();
+            let job = means.ids.next(&emails()).uuid();
+            if let Moved::Done(mail) = means.store.release_delivery(*id, job, now).await? {
+                jobs.push(intents::delivery(&mail, now).into());
+            }
+        }
+        released += jobs.len();
+        if let Err(error) = means.broker.enqueue(&jobs).await {
+            debug!(%error, "released mails wait for the sweep");
+        }
+        // A page of which none could be moved would come again for ever.
+        if ids.len() < PAGE as usize || jobs.is_empty() {
+            break;
+        }
+    }
+    if released > 0 {
+        info!(domain = plan.domain, released, "held mails leave");
+    }
+    Ok(released)
+}
