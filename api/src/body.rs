@@ -8,11 +8,12 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Query, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use crate::error::{ApiError, Fault};
@@ -46,9 +47,49 @@ impl FromRequest<State> for BatchText {
     }
 }
 
+/// The body as it came, whatever it is, at most `batch_body_limit` bytes: a mail as a server received it.
+#[derive(Debug)]
+pub struct Raw(pub Vec<u8>);
+
+impl FromRequest<State> for Raw {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, ApiError> {
+        bytes(request, state.settings.batch_body_limit, state.settings.request_timeout).await.map(Self)
+    }
+}
+
+/// The most bytes of a form: a page of ours and mail programs send a few dozen.
+const LARGEST_FORM: usize = 16 << 10;
+
+/// The fields of a form (`application/x-www-form-urlencoded`), in their order; none for anything else.
+#[derive(Debug)]
+pub struct Form(pub Vec<(String, String)>);
+
+impl FromRequest<State> for Form {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, ApiError> {
+        let sent = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+        let bytes = bytes(request, LARGEST_FORM, state.settings.request_timeout).await?;
+        if !sent.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+            return Ok(Self(Vec::new()));
+        }
+        // A form is written like a query.
+        let query = format!("/?{}", String::from_utf8_lossy(&bytes));
+        let fields = query.parse().ok().and_then(|uri| Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
+        Ok(Self(fields.map(|fields| fields.0).unwrap_or_default()))
+    }
+}
+
 async fn read(request: Request, limit: usize, patience: Duration) -> Result<String, ApiError> {
+    must_be_json(request.headers())?;
+    let bytes = bytes(request, limit, patience).await?;
+    String::from_utf8(bytes).map_err(|e| not_utf8(e.as_bytes(), e.utf8_error().valid_up_to()))
+}
+
+async fn bytes(request: Request, limit: usize, patience: Duration) -> Result<Vec<u8>, ApiError> {
     let (head, mut body) = request.into_parts();
-    must_be_json(&head.headers)?;
     let declared = head.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large(limit));
@@ -57,8 +98,7 @@ async fn read(request: Request, limit: usize, patience: Duration) -> Result<Stri
     let patience = patience.mul_f32(0.9);
     let read = timeout(patience, collect(&mut body, declared.unwrap_or(0), limit)).await;
     let slow = |_| ApiError::new(Fault::Slow, format!("The body was not complete after {} s.", patience.as_secs()));
-    let bytes = read.map_err(slow)??;
-    String::from_utf8(bytes).map_err(|e| not_utf8(e.as_bytes(), e.utf8_error().valid_up_to()))
+    read.map_err(slow)?
 }
 
 async fn collect(body: &mut Body, declared: usize, limit: usize) -> Result<Vec<u8>, ApiError> {
@@ -108,6 +148,16 @@ pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
         Ok(value) => Ok(value),
         Err(error) => Err(explain::<T>(text, &error)),
     }
+}
+
+/// Reads `text` as a list whose items are read one by one: 400 with line and column, or 422.
+pub fn parse_list(text: &str) -> Result<Vec<&RawValue>, ApiError> {
+    serde_json::from_str(text).map_err(|error| match error.classify() {
+        Category::Data => ApiError::invalid("body", "a list is expected"),
+        _ => {
+            ApiError::new(Fault::Malformed, format!("The body is not JSON: {error}.")).field("body", error.to_string())
+        }
+    })
 }
 
 fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> ApiError {
@@ -203,8 +253,6 @@ enum Step<'a> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::value::RawValue;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]

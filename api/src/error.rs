@@ -184,6 +184,17 @@ impl ApiError {
         error
     }
 
+    /// The same, with its fields under `path`: one item of a list.
+    #[must_use]
+    pub fn within(mut self, path: &str) -> Self {
+        for error in &mut self.0.errors {
+            let joint = if error.field.is_empty() || error.field.starts_with('[') { "" } else { "." };
+            error.field = format!("{path}{joint}{}", error.field);
+        }
+        self.0.detail = format!("{path}: {}", self.0.detail);
+        self
+    }
+
     /// 404 with what was looked for.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(Fault::NotFound, detail)

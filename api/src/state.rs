@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use telemetry::metrics::Meters;
 use worker::{Gate, Notices, Registry};
 
 use crate::auth::Keys;
+use crate::error::ApiError;
 use crate::limits::Rate;
 
 /// The longest that what the store said of a key may count.
@@ -68,6 +70,10 @@ pub struct Settings {
     pub keys_fresh_for: Duration,
     /// The queues that have a consumer: a job for another one is refused.
     pub queues: Vec<QueueName>,
+    /// Who may be the From of a caller's mail.
+    pub senders: Vec<config::Profile>,
+    /// A folder whose templates replace the compiled-in ones.
+    pub templates_dir: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -79,6 +85,8 @@ impl Default for Settings {
             rate: Rate { per_second: 50_000, burst: 100_000 },
             keys_fresh_for: MOST_FRESH,
             queues: Vec::new(),
+            senders: Vec::new(),
+            templates_dir: None,
         }
     }
 }
@@ -119,6 +127,8 @@ pub struct Inner {
     pub(crate) told_down: Mutex<Vec<&'static str>>,
     /// The description of the API, written when the router is built.
     pub(crate) document: OnceLock<Bytes>,
+    /// The templates of mails, for checking what a caller fills them with.
+    renderer: OnceLock<Arc<mail::Renderer>>,
 }
 
 impl State {
@@ -126,8 +136,33 @@ impl State {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let keys = Keys::new(parts.settings.rate, parts.settings.keys_fresh_for.min(MOST_FRESH), parts.dev.is_some());
-        let (schema_is_current, document) = (AtomicBool::new(false), OnceLock::new());
-        Self(Arc::new(Inner { parts, keys, schema_is_current, told_down: Mutex::default(), document }))
+        Self(Arc::new(Inner {
+            parts,
+            keys,
+            schema_is_current: AtomicBool::new(false),
+            told_down: Mutex::default(),
+            document: OnceLock::new(),
+            renderer: OnceLock::new(),
+        }))
+    }
+
+    /// What seals and signs. Errors: 503 where no key is configured.
+    pub fn ring(&self) -> Result<&Keyring, ApiError> {
+        self.secrets
+            .as_deref()
+            .ok_or_else(|| ApiError::unavailable("No key is configured under which this could be kept (secrets.keys)."))
+    }
+
+    /// The templates, loaded when they are first asked for. Errors: 500 if one cannot be read.
+    pub fn renderer(&self) -> Result<&mail::Renderer, ApiError> {
+        if let Some(loaded) = self.renderer.get() {
+            return Ok(loaded);
+        }
+        let loaded = match &self.dev {
+            Some(dev) => Arc::clone(&dev.templates),
+            None => Arc::new(mail::Renderer::new(self.settings.templates_dir.as_deref()).map_err(ApiError::internal)?),
+        };
+        Ok(self.renderer.get_or_init(|| loaded))
     }
 
     /// A new id for a job of `queue`.

@@ -58,6 +58,8 @@ pub enum Command {
     Keys(commands::keys::Args),
     /// Prints new keys for sealing and signing.
     Secrets(commands::secrets::Args),
+    /// Lists, adds and lifts suppressions: who must not be written to.
+    Suppressions(commands::suppressions::Args),
     /// Lists, checks and shows the templates of mails.
     Templates(commands::templates::Args),
     /// Checks a sender's domain, makes and rotates its keys.
@@ -98,7 +100,18 @@ mod tests {
                 for arg in sub.get_arguments().filter(|arg| !arg.is_global_set()) {
                     assert!(arg.get_help().is_some(), "{path} {} is not explained", arg.get_id());
                 }
-                let ours = ["migrate", "enqueue", "jobs", "queues", "keys", "secrets", "templates", "doctor", "domain"];
+                let ours = [
+                    "migrate",
+                    "enqueue",
+                    "jobs",
+                    "queues",
+                    "keys",
+                    "secrets",
+                    "suppressions",
+                    "templates",
+                    "doctor",
+                    "domain",
+                ];
                 if ours.iter().any(|name| path.starts_with(&format!("postrider {name}"))) {
                     let shown = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
                     assert!(shown.contains("postrider "), "{path} shows no example");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mail::{DkimSigner, EmailAddress, Renderer, SenderProfile, SmtpTransport};
+use mail::{DkimSigner, EmailAddress, RecipientRule, Renderer, SenderProfile, SmtpTransport};
 use store::Category;
 
 use crate::gate::Gate;
@@ -28,6 +28,8 @@ pub struct Mailer {
     pub senders: HashMap<String, Sender>,
     /// Keeps in what would not authenticate.
     pub gate: Arc<Gate>,
+    /// To whom mail may leave.
+    pub recipients: RecipientRule,
     /// The relay.
     pub transport: SmtpTransport,
 }

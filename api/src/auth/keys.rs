@@ -46,6 +46,12 @@ impl KnownKey {
         self.0.key.as_ref().map_or(Uuid::nil(), |key| key.id)
     }
 
+    /// The name that the key was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.key.as_ref().map_or(DEV_KEY, |key| key.name.as_str())
+    }
+
     /// Whether the key allows `scope`. The key `dev` allows all.
     #[must_use]
     pub fn allows(&self, scope: Scope) -> bool {

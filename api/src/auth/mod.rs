@@ -35,6 +35,12 @@ impl<Need> Caller<Need> {
         self.key.allows(scope)
     }
 
+    /// Who calls, for what people read later: the name of the key.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.key.name()
+    }
+
     /// The scope of an idempotency key: this API key, this route. One client's keys never meet another's.
     #[must_use]
     pub fn idempotency_scope(&self, route: &str) -> String {
@@ -73,6 +79,10 @@ needs! {
     DeliveriesRead = JobsRead | EmailsWrite;
     /// Look at the senders' domains, and have them checked.
     DomainsAdmin = DomainsAdmin;
+    /// Give mail to be sent, and say who is not to be written to.
+    EmailsWrite = EmailsWrite;
+    /// Hand in what mail servers sent back.
+    InboundWrite = InboundWrite;
     /// Stop and start whole queues.
     Operate = Admin;
 }

@@ -4,3 +4,4 @@
 pub mod mailbox;
 mod template;
 pub mod templates;
+pub mod unsubscribe;

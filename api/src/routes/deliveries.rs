@@ -5,7 +5,9 @@ use axum::extract::State as Shared;
 use jiff::Timestamp;
 use mail::EmailAddress;
 use serde::Serialize;
-use store::{Attempt, AttemptOutcome, Category, Class, Delivery, DeliveryFilter, DeliveryState};
+use store::{
+    Attempt, AttemptOutcome, Category, Class, Delivery, DeliveryEvent, DeliveryEventKind, DeliveryFilter, DeliveryState,
+};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -109,6 +111,31 @@ pub struct DeliveryView {
     summary: DeliverySummary,
     /// Each attempt, oldest first.
     attempts: Vec<AttemptView>,
+    /// What was learned about it besides: bounces and complaints that came back, and the like.
+    events: Vec<EventView>,
+}
+
+/// Something that was learned about a mail outside of its attempts.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventView {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// bounce, delayed, delivered, complaint, unsubscribe or redirected.
+    #[schema(value_type = String, example = "bounce")]
+    kind: DeliveryEventKind,
+    /// Whether the report proved that it is about this mail. Nothing is done upon one that did not.
+    verified: bool,
+    /// The status code (RFC 3463).
+    status: Option<String>,
+    /// What was said.
+    text: Option<String>,
+}
+
+impl From<DeliveryEvent> for EventView {
+    fn from(e: DeliveryEvent) -> Self {
+        Self { at: e.at, kind: e.kind, verified: e.verified, status: e.status, text: e.text }
+    }
 }
 
 /// One attempt to hand the mail to a relay.
@@ -208,5 +235,6 @@ async fn show(
     let id = Uuid::try_parse(&id).map_err(|_| no_such())?;
     let (delivery, attempts) = state.store.get_delivery(id).await?.ok_or_else(no_such)?;
     let attempts = attempts.into_iter().map(AttemptView::from).collect();
-    Ok(Json(DeliveryView { summary: delivery.into(), attempts }))
+    let events = state.store.delivery_events(id).await?.into_iter().map(EventView::from).collect();
+    Ok(Json(DeliveryView { summary: delivery.into(), attempts, events }))
 }

@@ -5,12 +5,17 @@ mod debug;
 mod deliveries;
 pub(crate) mod docs;
 mod domains;
+mod emails;
 pub(crate) mod health;
+mod inbound;
 mod jobs;
 pub(crate) mod mailbox;
 pub(crate) mod metrics;
+mod people;
 mod queues;
+mod suppressions;
 pub(crate) mod templates;
+pub(crate) mod unsubscribe;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -24,6 +29,10 @@ pub fn all() -> OpenApiRouter<State> {
         .merge(bookings::router())
         .merge(deliveries::router())
         .merge(domains::router())
+        .merge(emails::router())
+        .merge(suppressions::router())
+        .merge(inbound::router())
+        .merge(people::router())
         .merge(debug::router())
         .merge(health::router())
         .merge(docs::router())

@@ -10,7 +10,20 @@ use tokio::sync::oneshot;
 use crate::harness::{App, Post};
 
 /// What the contract lists and this release has, outside `postrider dev`.
-const ROUTES: [&str; 24] = [
+const ROUTES: [&str; 37] = [
+    "POST /v1/emails",
+    "GET /v1/emails/{id}",
+    "POST /v1/emails/{id}/cancel",
+    "POST /emails",
+    "POST /emails/batch",
+    "GET /emails/{id}",
+    "POST /emails/{id}/cancel",
+    "GET /v1/suppressions",
+    "POST /v1/suppressions",
+    "DELETE /v1/suppressions/{which}",
+    "POST /v1/inbound/dsn",
+    "DELETE /v1/people/{email}",
+    "GET /v1/people/{email}/export",
     "POST /v1/jobs",
     "GET /v1/jobs",
     "POST /v1/jobs/batch",
@@ -80,7 +93,7 @@ fn references_lead_somewhere(part: &serde_json::Value, document: &serde_json::Va
 /// The router's own words: a route that is not there answers with the fallback's problem.
 async fn is_routed(app: &App, route: &str) -> bool {
     let (method, path) = route.split_once(' ').unwrap();
-    let path = path.replace("{id}", "x").replace("{name}", "x");
+    let path = path.replace("{id}", "x").replace("{name}", "x").replace("{which}", "x").replace("{email}", "x");
     let answer = app.call(method.parse().unwrap(), &path).header("host", "localhost").send().await;
     answer.status != 405 && !answer.text().contains("There is nothing at this path")
 }

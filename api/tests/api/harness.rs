@@ -104,6 +104,7 @@ impl Builder {
                 queues: QUEUES.map(|q| QueueName::new(q).unwrap()).to_vec(),
                 request_timeout: self.request_timeout,
                 keys_fresh_for: self.keys_fresh_for,
+                senders: config::Config::dev(std::path::Path::new("unused")).mail.profiles().collect(),
                 ..Settings::default()
             },
             meters: Meters::default(),

@@ -4,6 +4,7 @@
 mod bookings;
 mod contract;
 mod domains;
+mod emails;
 mod harness;
 mod jobs;
 mod keys;

@@ -24,7 +24,11 @@ pub fn state(
         registry: Arc::clone(&parts.registry),
         ids: Arc::clone(&parts.ids),
         clock: Arc::clone(&parts.clock),
-        settings: api::Settings::from_config(&parts.config.api, queue_names(&parts.config)?),
+        settings: api::Settings {
+            senders: parts.config.mail.profiles().collect(),
+            templates_dir: parts.config.mail.templates_dir.clone(),
+            ..api::Settings::from_config(&parts.config.api, queue_names(&parts.config)?)
+        },
         meters: parts.meters.clone(),
         metrics: Arc::new(move || metrics.render()),
         gate: gate(parts).map(Arc::new),

@@ -77,6 +77,8 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let state = super::api::state(&parts, metrics, Some(dev))?;
     let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
     let address = listener.local_addr()?;
+    // Links in mails lead to here, whatever port it is.
+    parts.config.api.listen = address;
     let shutdown = process::shutdown_on_signal()?;
     let runner =
         Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), parts.context()?);

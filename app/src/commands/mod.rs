@@ -12,6 +12,7 @@ pub mod migrate;
 pub mod queues;
 mod reach;
 pub mod secrets;
+pub mod suppressions;
 pub mod templates;
 pub mod worker;
 
@@ -41,6 +42,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Queues(args) => queues::run(globals, &args).await,
         Command::Keys(args) => keys::run(globals, &args).await,
         Command::Secrets(args) => secrets::run(&args),
+        Command::Suppressions(args) => suppressions::run(globals, &args).await,
         Command::Templates(args) => templates::run(globals, &args),
         Command::Domain(args) => domain::run(globals, &args).await,
         Command::Doctor(args) => doctor::run(globals, &args).await,

@@ -10,6 +10,7 @@ mod files;
 mod mail;
 mod queue;
 mod redis;
+mod secrets;
 mod store;
 
 use std::sync::Arc;
@@ -114,6 +115,7 @@ pub async fn examine(config: &Config, dev: bool) -> Report {
     store::check(&mut report, config).await;
     mail::check(&mut report, config, dev).await;
     dns::look(&mut report, config, dev).await;
+    secrets::check(&mut report, config, dev);
     files::disk(&mut report, config);
     report
 }

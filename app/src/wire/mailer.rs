@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use config::{Config, Mail, Profile, Relay};
-use mail::{DkimKey, DkimSigner, EmailAddress, Renderer, SenderProfile, SmtpTransport};
+use mail::{DkimKey, DkimSigner, EmailAddress, RecipientRule, Renderer, SenderProfile, SmtpTransport};
 use secrecy::SecretString;
 use store::Category;
 use worker::Mailer;
@@ -27,7 +27,8 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     let transport = SmtpTransport::new(relay_config(mail, relay, ehlo_name)).context("mail.transport")?;
     let renderer = Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?;
     let gate = Arc::new(super::gate::gate(config)?);
-    Ok(Some(Mailer { renderer, senders, gate, transport }))
+    let recipients = recipients(mail)?;
+    Ok(Some(Mailer { renderer, senders, gate, recipients, transport }))
 }
 
 /// The sender; none without a key that signs for its domain.
@@ -49,6 +50,15 @@ fn sender(mail: &Mail, profile: &Profile) -> anyhow::Result<Option<Sender>> {
             dkim_selector: dkim.selector.clone(),
         },
     }))
+}
+
+/// To whom mail may leave.
+fn recipients(mail: &Mail) -> anyhow::Result<RecipientRule> {
+    let patterns = |all: &Vec<String>| all.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+    Ok(RecipientRule {
+        allow: mail.allow_recipients.as_ref().map(patterns).transpose().context("mail.allow_recipients")?,
+        redirect_to: mail.redirect_to.as_deref().map(EmailAddress::parse).transpose().context("mail.redirect_to")?,
+    })
 }
 
 fn category(class: config::MailClass) -> Category {

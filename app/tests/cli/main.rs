@@ -14,4 +14,5 @@ mod refusals;
 mod secrets;
 mod shapes;
 mod start;
+mod suppressions;
 mod templates;

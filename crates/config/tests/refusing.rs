@@ -202,3 +202,13 @@ fn a_webhook_is_named_without_its_path_and_its_secret_must_sign_something() {
     assert!(refused("POSTRIDER__ALERTS__WEBHOOK_SECRET", secret).contains("signs nothing"));
     assert!(refused("POSTRIDER__ALERTS__WEBHOOK_SECRET", "hunter2").contains("must be whsec_"));
 }
+
+#[test]
+fn whom_mail_may_leave_to_is_checked() {
+    let text = refused("POSTRIDER__MAIL__ALLOW_RECIPIENTS", "*@example.com, example.org");
+    assert!(text.contains("mail.allow_recipients") && text.contains("\"example.org\", which is none of"), "{text}");
+    assert!(refused("POSTRIDER__MAIL__REDIRECT_TO", "Team <team@example.com>").contains("must be a bare address"));
+    let set = [("POSTRIDER__MAIL__ALLOW_RECIPIENTS".to_owned(), "*@example.com, ana@example.org".to_owned())];
+    let config = Config::load(None, set).expect("a list with commas");
+    assert_eq!(config.mail.allow_recipients.as_deref().map(<[String]>::len), Some(2));
+}

@@ -23,10 +23,14 @@ pub mod dns;
 pub mod gate;
 pub mod locale;
 pub mod message;
+mod plain;
+mod recipients;
 pub mod render;
+pub mod report;
 pub mod sender;
 pub mod transport;
 pub mod verify;
+pub mod verp;
 pub mod when;
 pub mod zone;
 
@@ -36,6 +40,8 @@ pub use dkim::{DkimError, DkimKey, DkimSigner};
 pub use dns::{Dns, DnsSetupError};
 pub use locale::{Locale, LocaleError};
 pub use message::{Attachment, Draft, Header, MessageError, MessageId};
+pub use plain::plain_text;
+pub use recipients::{BadPattern, Destination, RecipientPattern, RecipientRule};
 pub use render::{RenderError, Rendered, Renderer};
 pub use sender::SenderProfile;
 pub use transport::{

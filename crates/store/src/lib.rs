@@ -14,12 +14,15 @@ mod db;
 mod deliveries;
 mod domains;
 mod effects;
+mod emails;
 mod endings;
 mod error;
 mod intents;
 mod keys;
 mod migrations;
 mod page;
+mod people;
+mod suppressions;
 
 pub use bookings::{
     Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, EventApplied, EventState,
@@ -27,15 +30,20 @@ pub use bookings::{
 };
 pub use db::{Backend, Store, StoreConfig};
 pub use deliveries::{
-    Attempt, AttemptOutcome, AttemptReport, Begun, Category, Class, Delivery, DeliveryFilter, DeliveryRef,
-    DeliveryState, MailPhase, Moved, NewDelivery, OnTheWire,
+    Attempt, AttemptOutcome, AttemptReport, Begun, Category, Class, Delivery, DeliveryEvent, DeliveryEventKind,
+    DeliveryFilter, DeliveryRef, DeliveryState, MailPhase, Moved, NewDelivery, OnTheWire,
 };
 pub use domains::{Domain, DomainCheck, DomainState, NewDomainCheck};
 pub use effects::Effect;
+pub use emails::{Email, EmailAccepted, EmailRecipients, NewEmail};
 pub use endings::{Closed, JobEnd};
 pub use error::StoreError;
 pub use intents::Intent;
 pub use keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};
 pub use migrations::{MigrationStatus, MigrationStep};
 pub use page::Page;
+pub use people::{ERASED_ADDRESS, Erased, PersonExport, PersonMail};
+pub use suppressions::{
+    Added, Covers, Lifted, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which,
+};
 pub use words::UnknownWord;

@@ -47,6 +47,7 @@ impl Yard {
             renderer: Renderer::new(None).unwrap(),
             senders: [("bookings".to_owned(), sender(&first, "first"))].into(),
             gate: Arc::clone(&gate),
+            recipients: mail::RecipientRule::default(),
             transport: SmtpTransport::new(RelayConfig::plain(catcher.addr(), &mail::zone::ehlo_name(DEV_DOMAIN)))
                 .unwrap(),
         };

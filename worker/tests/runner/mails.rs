@@ -9,8 +9,8 @@ use job::{Clock, JobId, JobState, SystemClock};
 use mail::catcher::{Reaction, Script, Step};
 use mail::zone::{DEV_DOMAIN, bounce_domain, dev_zone, ehlo_name};
 use mail::{
-    Catcher, DkimKey, DkimSigner, DnsServer, EmailAddress, RelayConfig, Renderer, SenderProfile, SmtpTransport,
-    Verifier,
+    Catcher, DkimKey, DkimSigner, DnsServer, EmailAddress, RecipientRule, RelayConfig, Renderer, SenderProfile,
+    SmtpTransport, Verifier,
 };
 use store::{AttemptOutcome, Category, Delivery, DeliveryState, NewDelivery, Store, StoreConfig};
 use testkit::Database;
@@ -41,6 +41,7 @@ impl Post {
             renderer: Renderer::new(None).unwrap(),
             senders: [("bookings".to_owned(), sender(&key, "runner"))].into(),
             gate: gate(&dns, DEV_DOMAIN, &[("runner", &key)]),
+            recipients: RecipientRule::default(),
             transport: SmtpTransport::new(RelayConfig::plain(catcher.addr(), &ehlo_name(DEV_DOMAIN))).unwrap(),
         };
         let mut stage = Stage::sqlite().await;
@@ -175,5 +176,29 @@ async fn a_mail_that_is_put_off_waits_a_quarter_of_a_minute_and_its_job_names_no
     let record = post.stage.until(JobId::from_uuid(mail.job_id), JobState::Scheduled).await;
     let reason = record.snoozed.unwrap();
     assert!(reason.contains("z***@example.com") && !reason.contains("lindstrom"), "{reason}");
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receiver_that_knows_no_such_address_is_believed_and_a_policy_says_nothing_of_a_person() {
+    let post = Post::open().await;
+    for (reply, suppressed) in [("5.7.26 not authenticated", 0), ("5.2.2 mailbox full", 0), ("5.1.1 no such user", 1)] {
+        post.script(move |step| match step {
+            Step::Rcpt { .. } => Reaction::Reply(550, reply.to_owned()),
+            _ => Reaction::Proceed,
+        });
+        let mail = post.send().await;
+        let runner = post.stage.runner(|_| {});
+        assert_eq!(post.ends(&mail).await.0, DeliveryState::Failed, "{reply}");
+        assert_eq!(runner.shut_down().await, 0);
+        let listed = post.stage.context.store.list_suppressions(&Default::default(), 10, None).await.unwrap();
+        assert_eq!(listed.items.len(), suppressed, "{reply}");
+    }
+    // The next one does not even go to the relay.
+    post.script(|_| Reaction::Proceed);
+    let mail = post.send().await;
+    let runner = post.stage.runner(|_| {});
+    assert_eq!(post.ends(&mail).await, (DeliveryState::Suppressed, vec![AttemptOutcome::Suppressed]));
+    assert!(post.catcher.inbox().list().is_empty());
     assert_eq!(runner.shut_down().await, 0);
 }

@@ -4,6 +4,7 @@
 //! starts, but must say that it cannot send: [`Mail::profile`] answers `None`.
 
 mod dns;
+mod recipients;
 mod relay;
 mod sender;
 
@@ -53,6 +54,12 @@ pub struct Mail {
     pub idle_timeout: Duration,
     /// Messages sent over one connection before it is closed, 1…100,000.
     pub max_messages: u32,
+    /// To whom mail may leave; none: to everybody, or to nobody but `redirect_to`.
+    #[serde(default, deserialize_with = "recipients::deserialize")]
+    pub allow_recipients: Option<Vec<String>>,
+    /// Who gets all other mail.
+    #[serde(default)]
+    pub redirect_to: Option<String>,
     /// A folder whose templates replace the compiled-in ones of the same name.
     #[serde(default)]
     pub templates_dir: Option<PathBuf>,
@@ -102,6 +109,8 @@ impl Default for Mail {
             max_connections: 16,
             idle_timeout: Duration::from_secs(30),
             max_messages: 1000,
+            allow_recipients: None,
+            redirect_to: None,
             templates_dir: None,
             timeouts: MailTimeouts::default(),
             senders: sender::default_senders(),
@@ -173,6 +182,7 @@ impl Mail {
         for (key, value, minutes) in phases {
             check.time(key, value, Duration::from_millis(100)..=Duration::from_mins(minutes));
         }
+        recipients::validate(self.allow_recipients.as_deref(), self.redirect_to.as_deref(), check);
         for (name, sender) in &self.senders {
             sender.validate(name, check);
         }

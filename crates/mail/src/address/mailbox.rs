@@ -5,6 +5,7 @@
 //! that it is not.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::{AddressError, EmailAddress};
 
@@ -61,6 +62,45 @@ impl From<EmailAddress> for Mailbox {
     }
 }
 
+impl FromStr for Mailbox {
+    type Err = AddressError;
+
+    /// Reads `address`, `Name <address>` or `"Name" <address>` (RFC 5322 §3.4, without comments and groups).
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let Some((name, address)) = text.strip_suffix('>').and_then(|rest| rest.rsplit_once('<')) else {
+            return EmailAddress::parse(text).map(Self::from);
+        };
+        let name = name.trim();
+        let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let name = match quoted {
+            // A quoted pair is its second character (RFC 5322 §3.2.4).
+            Some(quoted) => {
+                let mut plain = String::with_capacity(quoted.len());
+                let mut chars = quoted.chars();
+                while let Some(c) = chars.next() {
+                    plain.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+                }
+                plain
+            }
+            None => name.to_owned(),
+        };
+        Self::new(Some(&name), EmailAddress::parse(address.trim())?)
+    }
+}
+
+impl fmt::Display for Mailbox {
+    /// The form that [`Mailbox::from_str`] reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            None => write!(f, "{}", self.address),
+            Some(name) => {
+                write!(f, "\"{}\" <{}>", name.replace('\\', "\\\\").replace('"', "\\\""), self.address)
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Mailbox({})", self.address.masked())
@@ -73,6 +113,25 @@ mod tests {
 
     fn address() -> EmailAddress {
         EmailAddress::parse("zoe@example.com").unwrap()
+    }
+
+    #[test]
+    fn a_mailbox_is_read_as_people_write_it_and_reads_back_as_it_is_shown() {
+        for (text, name) in [
+            ("zoe@example.com", None),
+            (" <zoe@example.com> ", None),
+            ("Zoë Fernández <zoe@example.com>", Some("Zoë Fernández")),
+            ("\"O'Brien, \\\"Pat\\\"\" <zoe@example.com>", Some("O'Brien, \"Pat\"")),
+        ] {
+            let mailbox: Mailbox = text.parse().unwrap();
+            assert_eq!((mailbox.name(), mailbox.address()), (name, &address()), "{text}");
+            assert_eq!(mailbox.to_string().parse::<Mailbox>().unwrap(), mailbox, "{text}");
+        }
+        for bad in
+            ["", "Zoë", "Zoë <>", "Zoë zoe@example.com", "a\r\nBcc: b@c.example <zoe@example.com>", "<a@b.example> x"]
+        {
+            assert!(bad.parse::<Mailbox>().is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -168,6 +168,6 @@ async fn find_by_key(session: &mut Session, key: &str) -> Result<DeliveryRef, St
 
 /// What a person is looked up by: the address in lower case. (Case may matter before the @, RFC 5321 §2.4, and never
 /// does; two people whose addresses differ only in case would be found together.)
-pub(super) fn recipient_key(address: &str) -> String {
+pub(crate) fn recipient_key(address: &str) -> String {
     address.to_lowercase()
 }

@@ -15,6 +15,7 @@
 mod begin;
 mod class;
 mod close;
+mod events;
 mod insert;
 mod intervene;
 mod read;
@@ -24,6 +25,7 @@ mod state;
 
 pub use begin::{Begun, OnTheWire};
 pub use class::{Category, Class};
+pub use events::{DeliveryEvent, DeliveryEventKind};
 pub use insert::NewDelivery;
 pub use intervene::Moved;
 pub use read::DeliveryFilter;
@@ -32,4 +34,4 @@ pub use settle::AttemptReport;
 pub use state::{AttemptOutcome, DeliveryState, MailPhase};
 
 pub(crate) use close::close;
-pub(crate) use insert::insert;
+pub(crate) use insert::{insert, recipient_key};

@@ -10,9 +10,9 @@
 //! 1. `begin`: the row becomes this attempt's, or says why there is nothing to send.
 //! 2. `sender`: the profile that it comes from.
 //! 3. `gate`: would this domain's mail authenticate at the receiver? If not, it is held.
-//! 4. `suppression`: may this person be written to?
+//! 4. `destination`, `suppression`: may mail leave to this address, and may this person be written to?
 //! 5. `send_time`: is it still worth sending, now?
-//! 6. `render`: template and data become a message.
+//! 6. `words`, `render`: template and data, or what a caller had sealed, become a message.
 //! 7. `sign`: DKIM.
 //! 8. `transport`: the relay, with the ledger's mark before the first byte of the body.
 //! 9. `ledger`: how it ended is written, patiently and under a shield: a store that is away for a moment makes no mail
@@ -21,6 +21,7 @@
 //! A step that stops the mail answers a [`Halt`]; `ledger` writes it.
 
 mod begin;
+mod destination;
 mod gate;
 mod halt;
 mod ledger;
@@ -30,6 +31,7 @@ mod sender;
 mod sign;
 mod suppression;
 mod transport;
+mod words;
 
 pub use halt::Halt;
 
@@ -38,12 +40,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use job::{Attempt, Job, Outcome, Shield, Unfinished};
+use mail::EmailAddress;
+use mail::verp::Verp;
+use secrets::Purpose;
 use serde::{Deserialize, Serialize};
 use store::Delivery;
 use uuid::Uuid;
 
 use crate::context::Context;
-use crate::mailer::Mailer;
+use crate::mailer::{Mailer, Sender};
 
 /// The arguments.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,14 +103,29 @@ impl Send<'_> {
     async fn prepare(&self, delivery: &Delivery) -> Result<transport::Ready, Halt> {
         let sender = self.sender(delivery)?;
         self.pass_gate(delivery, sender).await?;
+        let to = self.destination(delivery).await?;
         self.pass_suppression(delivery).await?;
         self.still_worth_sending(delivery).await?;
-        let letter = self.render(delivery, sender)?;
+        let words = self.words(delivery, to.redirected).await?;
+        let letter = self.render(delivery, sender, to, words)?;
         let bytes = sign::sign(&self.mailer.gate.signer(sender), &letter)?;
-        Ok(transport::Ready::new(sender, letter, bytes))
+        Ok(transport::Ready::new(self.bounce(sender), letter, bytes))
     }
 
     fn now(&self) -> Timestamp {
         self.context.clock.now()
+    }
+
+    /// An id for what is written down beside the mail.
+    fn new_id(&self) -> Uuid {
+        self.context.ids.next(&EmailSend::queue()).uuid()
+    }
+
+    /// The envelope sender: one of its own for each mail, so that a bounce tells which it is about.
+    fn bounce(&self, sender: &Sender) -> EmailAddress {
+        let Some(ring) = &self.context.secrets else { return sender.bounce.clone() };
+        let verp = Verp { id: self.id.simple().to_string(), tag: ring.tag(Purpose::Bounce, self.id.as_bytes()) };
+        // Too long a name before the @ is the one reason that it cannot be.
+        verp.address(&sender.bounce).unwrap_or_else(|_| sender.bounce.clone())
     }
 }

@@ -1,12 +1,17 @@
-//! Step 6: template and data become a message, the same one in every attempt.
+//! Step 6: template and data, or the words of a caller, become a message, the same one in every attempt.
 
 use jiff::Timestamp;
 use mail::calendar::Invite;
-use mail::{Draft, EmailAddress, Locale, Mailbox, MessageId};
+use mail::{Draft, EmailAddress, MessageId};
 use store::Delivery;
 
+use super::destination::To;
+use super::words::Words;
 use super::{Halt, Send};
 use crate::mailer::Sender;
+
+/// What the ledger shows in place of a subject that came sealed.
+const SEALED: &str = "(sealed)";
 
 /// A message that is not yet signed.
 pub(super) struct Letter {
@@ -14,7 +19,7 @@ pub(super) struct Letter {
     pub(super) to: EmailAddress,
     /// The message, CRLF line ends.
     pub(super) message: Vec<u8>,
-    /// Its subject, decoded.
+    /// Its subject, decoded, as the ledger may show it.
     pub(super) subject: String,
     /// Its Message-ID.
     pub(super) message_id: MessageId,
@@ -24,13 +29,10 @@ pub(super) struct Letter {
 
 impl Send<'_> {
     /// What fails here fails again: the template, the address or the sender is at fault.
-    pub(super) fn render(&self, delivery: &Delivery, sender: &Sender) -> Result<Letter, Halt> {
-        let to = EmailAddress::parse(&delivery.recipient).map_err(unsendable)?;
-        let mailbox = Mailbox::new(delivery.recipient_name.as_deref(), to.clone()).map_err(unsendable)?;
-        let locale = Locale::or_english(delivery.locale.as_deref());
-        let content = self.mailer.renderer.render(&delivery.template, &locale, &delivery.data).map_err(unsendable)?;
-        let invite: Option<Invite> =
-            delivery.calendar.clone().map(serde_json::from_value).transpose().map_err(unsendable)?;
+    pub(super) fn render(&self, delivery: &Delivery, sender: &Sender, to: To, words: Words) -> Result<Letter, Halt> {
+        let content = words.rendered.ok_or_else(|| unsendable("there are no words"))?;
+        let invite = delivery.calendar.clone().map(serde_json::from_value::<Invite>);
+        let invite = invite.transpose().map_err(|e| unsendable(format!("its invitation cannot be read: {e}")))?;
         let id = delivery.id.to_string();
         let message_id = match &delivery.message_id {
             Some(kept) => MessageId::parse(kept),
@@ -38,11 +40,18 @@ impl Send<'_> {
         }
         .map_err(unsendable)?;
         let date = delivery.mail_date.unwrap_or(delivery.created_at);
-        let shown = [mailbox];
-        let draft =
-            Draft { invite: invite.as_ref(), ..Draft::new(&sender.profile, &shown, &content, &message_id, date, &id) };
+        let draft = Draft {
+            cc: &words.cc,
+            reply_to: &words.reply_to,
+            headers: &words.headers,
+            attachments: &words.attachments,
+            invite: invite.as_ref(),
+            ..Draft::new(&sender.profile, &words.to, &content, &message_id, date, &id)
+        };
         let message = draft.build().map_err(unsendable)?;
-        Ok(Letter { to, message, subject: content.subject, message_id, date })
+        // A code that proves who somebody is often stands in the subject.
+        let subject = if words.sealed { SEALED.to_owned() } else { content.subject };
+        Ok(Letter { to: to.address, message, subject, message_id, date })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use job::clock::after;
 use job::{Completed, Outcome};
-use mail::{Accepted, Envelope, SendError, SendErrorKind};
+use mail::{Accepted, EmailAddress, Envelope, SendError, SendErrorKind};
 use serde_json::json;
 use store::{AttemptReport, Delivery, DeliveryState, OnTheWire};
 use telemetry::redact::Text;
@@ -13,7 +13,6 @@ use tracing::{error, info};
 
 use super::Send;
 use super::render::Letter;
-use crate::mailer::Sender;
 
 /// The wait after a mail was ready to go and the ledger did not let it.
 const LEDGER_WAIT: Duration = Duration::from_secs(2);
@@ -26,9 +25,9 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new(sender: &Sender, letter: Letter, bytes: Vec<u8>) -> Self {
+    pub(super) fn new(bounce: EmailAddress, letter: Letter, bytes: Vec<u8>) -> Self {
         Self {
-            envelope: Envelope { from: Some(sender.bounce.clone()), to: letter.to },
+            envelope: Envelope { from: Some(bounce), to: letter.to },
             bytes,
             on_the_wire: OnTheWire { message_id: letter.message_id.as_str().to_owned(), subject: letter.subject },
         }
@@ -91,6 +90,7 @@ impl Send<'_> {
             return self.end(DeliveryState::Unknown, &report).await;
         }
         if e.is_permanent() {
+            self.learn_from(delivery, e).await;
             return self.end(DeliveryState::Failed, &report).await;
         }
         let wait = delivery.class.wait(delivery.attempts, rand::random());

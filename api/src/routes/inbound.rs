@@ -1,0 +1,217 @@
+//! `POST /v1/inbound/dsn`: a bounce or a complaint that came back, as the mail server received it.
+//!
+//! 1. The raw message is read (`mail::report`).
+//! 2. The addresses that it came to are looked through for one that we made: its tag proves that the report answers a mail
+//!    of ours, and its id says which. A Message-ID proves nothing: anybody who got the mail knows it.
+//! 3. What it says is written into the mail's history, once, with whether it was proved.
+//! 4. A person is suppressed only if it was proved, the report is about the very recipient of that mail, and the status
+//!    says that there is no such address (or the reader complained). Policy and full mailboxes say nothing about a person.
+
+use axum::Json;
+use axum::extract::State as Shared;
+use job::Job;
+use mail::report::{Action, Report, ReportContent, read};
+use mail::verp::Verp;
+use secrets::Purpose;
+use serde::Serialize;
+use store::{Covers, Delivery, DeliveryEvent, DeliveryEventKind, NewSuppression, SuppressionReason};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+use worker::jobs::email_send::EmailSend;
+
+use crate::auth::{Caller, InboundWrite};
+use crate::body::Raw;
+use crate::error::{ApiError, Problem};
+use crate::query::Params;
+use crate::state::State;
+
+/// The longest diagnostic that is kept, in characters.
+const LONGEST: usize = 500;
+
+/// The routes.
+pub fn router() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(dsn))
+}
+
+/// What a report was about, and what came of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReportView {
+    /// `status` (RFC 3464) or `complaint` (RFC 5965).
+    #[schema(value_type = String)]
+    kind: &'static str,
+    /// The mail that it is about; null if that cannot be told.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    delivery_id: Option<Uuid>,
+    /// Whether the address that it came to proves it.
+    verified: bool,
+    /// Whether it was written into the mail's history; false if there is no such mail, or it was there already.
+    recorded: bool,
+    /// Whether the recipient is suppressed because of it.
+    suppressed: bool,
+    /// Why not, where one might expect it.
+    reason: Option<&'static str>,
+}
+
+/// Take a bounce or a complaint
+///
+/// The body is the raw message. `recipient` names the envelope recipient, where the message itself does not.
+#[utoipa::path(
+    post, path = "/v1/inbound/dsn", tag = "inbound", operation_id = "createInboundReport",
+    params(("recipient" = Option<String>, Query, description = "The address that the report was delivered to")),
+    request_body(content = String, content_type = "message/rfc822", description = "The message as it was received"),
+    responses(
+        (status = 200, description = "It was read", body = ReportView),
+        (status = 413, description = "Larger than a call may be", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "It is no report", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+async fn dsn(
+    Shared(state): Shared<State>,
+    _: Caller<InboundWrite>,
+    mut params: Params,
+    Raw(raw): Raw,
+) -> Result<Json<ReportView>, ApiError> {
+    let recipient = params.text("recipient")?;
+    params.end()?;
+    let mut report = read(&raw).map_err(|e| ApiError::invalid("body", e.to_string()))?;
+    report.sent_to.extend(recipient);
+    let (found, verified) = match proved(&state, &report) {
+        Some(id) => (Some(id), true),
+        None => (claimed(&state, &report).await?, false),
+    };
+    let delivery = match found {
+        Some(id) => state.store.get_delivery(id).await?.map(|(delivery, _)| delivery),
+        None => None,
+    };
+    let kind = match &report.content {
+        ReportContent::Status(_) => "status",
+        ReportContent::Complaint(_) => "complaint",
+    };
+    let Some(delivery) = delivery else {
+        return Ok(Json(ReportView {
+            kind,
+            delivery_id: None,
+            verified: false,
+            recorded: false,
+            suppressed: false,
+            reason: Some("no mail of ours is named"),
+        }));
+    };
+    let learned = learn(&report, &delivery);
+    let event = DeliveryEvent {
+        delivery_id: delivery.id,
+        at: state.clock.now(),
+        kind: learned.kind,
+        verified,
+        status: learned.status,
+        text: learned.text.clone(),
+    };
+    let recorded = state.store.add_delivery_event(new_id(&state), &event, &raw).await?;
+    let reason = match learned.suppress {
+        Err(why) => Err(why),
+        Ok(_) if !verified => Err("the report does not prove that it is about this mail"),
+        Ok(reason) => Ok(reason),
+    };
+    if let Ok(reason) = reason {
+        suppress(&state, &delivery, reason, learned.text).await?;
+    }
+    tracing::info!(delivery_id = %delivery.id, verified, suppressed = reason.is_ok(), kind, "a report came back");
+    Ok(Json(ReportView {
+        kind,
+        delivery_id: Some(delivery.id),
+        verified,
+        recorded,
+        suppressed: reason.is_ok(),
+        reason: reason.err(),
+    }))
+}
+
+/// The mail whose envelope sender the report came to, by its tag.
+fn proved(state: &State, report: &Report) -> Option<Uuid> {
+    let ring = state.secrets.as_ref()?;
+    report.sent_to.iter().filter_map(|address| Verp::parse(address)).find_map(|verp| {
+        let id = Uuid::try_parse(&verp.id).ok()?;
+        ring.has_tag(Purpose::Bounce, id.as_bytes(), &verp.tag).then_some(id)
+    })
+}
+
+/// The mail that the report says it is about, by its Message-ID.
+async fn claimed(state: &State, report: &Report) -> Result<Option<Uuid>, ApiError> {
+    match &report.original_id {
+        Some(id) => Ok(state.store.delivery_by_message_id(id).await?),
+        None => Ok(None),
+    }
+}
+
+/// What a report says about one mail.
+struct Learned {
+    kind: DeliveryEventKind,
+    status: Option<String>,
+    text: Option<String>,
+    /// Why its recipient is to be suppressed, or why not.
+    suppress: Result<SuppressionReason, &'static str>,
+}
+
+fn learn(report: &Report, delivery: &Delivery) -> Learned {
+    let ours = |address: &str| address.eq_ignore_ascii_case(&delivery.recipient);
+    match &report.content {
+        ReportContent::Status(all) => {
+            let about = all.iter().find(|status| ours(&status.final_recipient));
+            let said = about.or(all.first());
+            let kind = match said.map(|status| status.action) {
+                Some(Action::Delayed) => DeliveryEventKind::Delayed,
+                Some(Action::Delivered) => DeliveryEventKind::Delivered,
+                Some(Action::Failed) | None => DeliveryEventKind::Bounce,
+            };
+            let suppress = match about {
+                None => Err("its final recipient is not the recipient of this mail"),
+                Some(status) if status.is_bad_address() => Ok(SuppressionReason::HardBounce),
+                Some(_) => Err("its status does not say that there is no such address (5.1.x)"),
+            };
+            let text = said.and_then(|status| status.diagnostic.as_deref()).map(cut);
+            Learned { kind, status: said.and_then(|status| status.status.clone()), text, suppress }
+        }
+        ReportContent::Complaint(complaint) => {
+            let other = complaint.original_rcpt_to.as_deref().is_some_and(|address| !ours(address));
+            let suppress = match complaint.is_unwanted() {
+                _ if other => Err("its recipient is not the recipient of this mail"),
+                true => Ok(SuppressionReason::Complaint),
+                false => Err("it says that the mail is wanted"),
+            };
+            let text = Some(cut(&complaint.kind));
+            Learned { kind: DeliveryEventKind::Complaint, status: None, text, suppress }
+        }
+    }
+}
+
+/// One line, and not too long: it comes from anywhere.
+fn cut(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
+}
+
+async fn suppress(
+    state: &State,
+    delivery: &Delivery,
+    reason: SuppressionReason,
+    detail: Option<String>,
+) -> Result<(), ApiError> {
+    let lower = delivery.recipient.to_lowercase();
+    let new = NewSuppression {
+        id: new_id(state),
+        address_hash: state.secrets.as_ref().map(|ring| ring.pseudonym(Purpose::Address, lower.as_bytes())),
+        address: lower,
+        covers: Covers::All,
+        reason,
+        detail,
+        delivery_id: Some(delivery.id),
+        actor: "a report that came back".to_owned(),
+    };
+    state.store.add_suppression(&new, state.clock.now()).await?;
+    Ok(())
+}
+
+fn new_id(state: &State) -> Uuid {
+    state.new_id(&EmailSend::queue()).uuid()
+}

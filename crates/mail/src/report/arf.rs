@@ -1,0 +1,31 @@
+//! Complaints: a mailbox provider tells that a reader called a mail unwanted (RFC 5965).
+
+use super::fields::Group;
+
+/// A complaint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// `abuse`, `fraud`, `virus`, `not-spam`, `other` … (RFC 5965 §3.1, §7.3), in lower case.
+    pub kind: String,
+    /// The envelope sender of the mail that it is about.
+    pub original_mail_from: Option<String>,
+    /// Its recipient; providers often leave it out.
+    pub original_rcpt_to: Option<String>,
+}
+
+impl Complaint {
+    /// Whether the reader does not want such mail: `not-spam` is the opposite.
+    #[must_use]
+    pub fn is_unwanted(&self) -> bool {
+        self.kind != "not-spam"
+    }
+}
+
+pub(super) fn complaint(groups: &[Group]) -> Option<Complaint> {
+    let group = groups.iter().find(|group| group.get("feedback-type").is_some())?;
+    Some(Complaint {
+        kind: group.get("feedback-type")?.to_ascii_lowercase(),
+        original_mail_from: group.address("original-mail-from"),
+        original_rcpt_to: group.address("original-rcpt-to"),
+    })
+}

@@ -1,0 +1,133 @@
+//! What was learned about a mail outside of its attempts: a bounce that came back, a complaint, an unsubscription, a
+//! recipient that a test installation replaced.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::db::{At, Record, Row, Store};
+use crate::error::StoreError;
+use crate::words::words;
+
+words! {
+    /// What was learned.
+    pub enum DeliveryEventKind {
+        /// A receiver gave it back (RFC 3464, action `failed`).
+        Bounce = "bounce",
+        /// A receiver has not delivered it yet (RFC 3464, action `delayed`).
+        Delayed = "delayed",
+        /// A receiver said that it delivered it (RFC 3464, action `delivered`, `relayed`, `expanded`).
+        Delivered = "delivered",
+        /// Its reader called it unwanted (RFC 5965).
+        Complaint = "complaint",
+        /// Its reader unsubscribed (RFC 8058).
+        Unsubscribe = "unsubscribe",
+        /// It went to `mail.redirect_to` in place of its recipient.
+        Redirected = "redirected",
+    }
+}
+
+/// Something that was learned about a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryEvent {
+    /// The mail.
+    pub delivery_id: Uuid,
+    /// When it was learned.
+    pub at: Timestamp,
+    /// What.
+    pub kind: DeliveryEventKind,
+    /// Whether the report proved that it is about this mail.
+    pub verified: bool,
+    /// The status (RFC 3463), such as `5.1.1`.
+    pub status: Option<String>,
+    /// What was said.
+    pub text: Option<String>,
+}
+
+impl Record for DeliveryEvent {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            delivery_id: row.get("delivery_id")?,
+            at: row.get::<At>("at")?.0,
+            kind: row.get("kind")?,
+            verified: row.get("verified")?,
+            status: row.get("status")?,
+            text: row.get("text")?,
+        })
+    }
+}
+
+impl Store {
+    /// Writes down what was learned, under `id`; `source` is what it was learned from. Answers `false` if the same was
+    /// written before, or if there is no such mail.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn add_delivery_event(&self, id: Uuid, event: &DeliveryEvent, source: &[u8]) -> Result<bool, StoreError> {
+        let written = self
+            .write_one()
+            .await?
+            .sql(
+                "INSERT INTO delivery_events (id, delivery_id, at, kind, verified, status, text, digest)
+                 SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM deliveries WHERE id = $2
+                 ON CONFLICT (delivery_id, digest) DO NOTHING",
+            )
+            .bind(id)
+            .bind(event.delivery_id)
+            .bind(At(event.at))
+            .bind(event.kind)
+            .bind(event.verified)
+            .bind(event.status.as_deref())
+            .bind(event.text.as_deref())
+            .bind(digest(&SHA256, source).as_ref())
+            .run()
+            .await?;
+        Ok(written > 0)
+    }
+
+    /// What was learned about a mail, oldest first.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn delivery_events(&self, delivery_id: Uuid) -> Result<Vec<DeliveryEvent>, StoreError> {
+        self.read()
+            .await?
+            .sql(
+                "SELECT delivery_id, at, kind, verified, status, text
+                 FROM delivery_events WHERE delivery_id = $1 ORDER BY at, id",
+            )
+            .bind(delivery_id)
+            .all()
+            .await
+    }
+
+    /// The mail that went over the wire under this Message-ID, if it can still be told.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn delivery_by_message_id(&self, message_id: &str) -> Result<Option<Uuid>, StoreError> {
+        // The id of the delivery is its left side: nothing else needs an index.
+        let Some(id) =
+            message_id.trim_matches(['<', '>']).split('@').next().and_then(|left| Uuid::try_parse(left).ok())
+        else {
+            return Ok(None);
+        };
+        let found: Option<ById> = self
+            .read()
+            .await?
+            .sql("SELECT id FROM deliveries WHERE id = $1 AND message_id = $2")
+            .bind(id)
+            .bind(message_id)
+            .optional()
+            .await?;
+        Ok(found.map(|found| found.0))
+    }
+}
+
+struct ById(Uuid);
+
+impl Record for ById {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self(row.get("id")?))
+    }
+}

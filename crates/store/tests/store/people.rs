@@ -1,0 +1,73 @@
+//! Erasing and exporting a person, on both databases.
+
+use store::{
+    BookingEventKind, Covers, DeliveryState, ERASED_ADDRESS, Erased, EventApplied, NewDelivery, NewSuppression,
+    SuppressionReason,
+};
+
+use crate::both::{World, at, event, fresh_id, mail, on_both, snapshot};
+
+/// Zoë's lesson with José, and a mail to each.
+async fn lesson(world: &World) {
+    let new = event("bk_1", 1, BookingEventKind::Confirmed, snapshot());
+    world.store.accept_event(&new, at(0)).await.unwrap();
+    let fan_out = |_: &store::BookingEvent, booking: &store::Booking| {
+        [&booking.student, &booking.instructor]
+            .map(|party| NewDelivery {
+                recipient: party.email.clone(),
+                recipient_name: Some(party.name.clone()),
+                booking_id: Some(booking.id.clone()),
+                data: serde_json::json!({"student": {"name": booking.student.name}, "with": booking.instructor.name}),
+                ..mail(&format!("booking:{}:{}", booking.id, party.id))
+            })
+            .to_vec()
+    };
+    let applied = world.store.apply_event("bk_1", 1, at(1), fan_out).await.unwrap();
+    assert!(matches!(applied, EventApplied::Applied { .. }), "{applied:?}");
+}
+
+on_both! {
+    async fn whoever_is_erased_is_nowhere_to_be_read_and_nothing_is_sent_twice(world) {
+        let store = &world.store;
+        lesson(world).await;
+        let suppression = NewSuppression {
+            id: fresh_id(),
+            address: "zoe@people.test".to_owned(),
+            address_hash: None,
+            covers: Covers::All,
+            reason: SuppressionReason::Manual,
+            detail: Some("Zoë asked".to_owned()),
+            delivery_id: None,
+            actor: "tests".to_owned(),
+        };
+        store.add_suppression(&suppression, at(2)).await.unwrap();
+        let before = store.export_person("Zoe@people.test").await.unwrap();
+        assert_eq!((before.bookings.len(), before.booking_events.len(), before.mails.len()), (1, 1, 1));
+        assert_eq!(before.suppressions.len(), 1);
+
+        let erased = store.erase_person("ZOE@people.test", "h1", at(3)).await.unwrap();
+        assert_eq!(erased, Erased { bookings: 1, deliveries: 1, cancelled: 1, emails: 0, suppressions: 1 });
+        let after = store.export_person("zoe@people.test").await.unwrap();
+        assert_eq!(after, store::PersonExport::default());
+        let booking = store.get_booking("bk_1").await.unwrap().unwrap();
+        assert_eq!((booking.student.email.as_str(), booking.student.name.as_str()), (ERASED_ADDRESS, "erased"));
+        assert_eq!(booking.instructor.name, "José Nuñez");
+        let reported = store.get_event("bk_1", 1).await.unwrap().unwrap();
+        assert_eq!(reported.snapshot.student.email, ERASED_ADDRESS);
+        let mails = store.list_deliveries(&Default::default(), 10, None).await.unwrap().items;
+        let shown = format!("{mails:?} {booking:?} {reported:?}");
+        assert!(!shown.contains("Zoë") && !shown.to_lowercase().contains("zoe@"), "{shown}");
+        let theirs = mails.iter().find(|mail| mail.recipient == ERASED_ADDRESS).unwrap();
+        assert_eq!((theirs.state, theirs.idempotency_key.as_str()), (DeliveryState::Cancelled, "booking:bk_1:zoe"));
+        let others = mails.iter().find(|mail| mail.recipient != ERASED_ADDRESS).unwrap();
+        assert_eq!(others.data, serde_json::json!({"student": {"name": "erased"}, "with": "José Nuñez"}));
+        assert_eq!(others.state, DeliveryState::Queued);
+
+        // The address is still known by its hash, and by nothing else.
+        let hashes = ["h0".to_owned(), "h1".to_owned()];
+        let found = store.find_suppression("zoe@people.test", &hashes, store::Category::Booking).await.unwrap().unwrap();
+        assert_eq!((found.address, found.detail), (None, None));
+        assert_eq!(store.find_suppression("zoe@people.test", &[], store::Category::Booking).await.unwrap(), None);
+        assert_eq!(store.erase_person("zoe@people.test", "h1", at(4)).await.unwrap(), Erased::default());
+    }
+}

@@ -1,0 +1,148 @@
+//! Who must not be written to, on both databases.
+
+use store::{
+    Added, Category, Covers, DeliveryEvent, DeliveryEventKind, DeliveryState, NewDelivery, NewSuppression,
+    SuppressionFilter, SuppressionReason, Which,
+};
+use uuid::Uuid;
+
+use crate::both::{World, at, fresh_id, mail, on_both};
+
+fn suppression(address: &str, covers: Covers) -> NewSuppression {
+    NewSuppression {
+        id: fresh_id(),
+        address: address.to_owned(),
+        address_hash: Some(format!("hash of {address}")),
+        covers,
+        reason: SuppressionReason::Manual,
+        detail: Some("they asked".to_owned()),
+        delivery_id: None,
+        actor: "tests".to_owned(),
+    }
+}
+
+async fn held(world: &World, category: Category, address: &str) -> Uuid {
+    let new = NewDelivery { category, recipient: address.to_owned(), ..mail(&format!("held:{}", fresh_id())) };
+    let row = world.store.insert_deliveries(&[new], at(0)).await.unwrap().remove(0);
+    world.store.begin_sending(row.id, 7, at(1)).await.unwrap();
+    assert!(world.store.mark_suppressed(row.id, 7, &Default::default(), at(1)).await.unwrap());
+    row.id
+}
+
+async fn holds(world: &World, address: &str, category: Category) -> bool {
+    world.store.find_suppression(address, &[], category).await.unwrap().is_some()
+}
+
+on_both! {
+    async fn an_address_is_suppressed_once_whatever_its_case(world) {
+        let first = suppression("Ana@Example.com", Covers::All);
+        assert!(matches!(world.store.add_suppression(&first, at(0)).await.unwrap(), Added::New(_)));
+        let again = suppression("ana@example.COM", Covers::All);
+        let Added::Already(row) = world.store.add_suppression(&again, at(1)).await.unwrap() else { panic!("new") };
+        assert_eq!((row.id, row.address.as_deref(), row.created_at), (first.id, Some("ana@example.com"), at(0)));
+        assert!(holds(world, "ANA@example.com", Category::Security).await);
+        assert!(!holds(world, "ben@example.com", Category::Security).await);
+        assert_eq!(world.store.get_suppression(first.id).await.unwrap(), Some(row));
+    }
+
+    async fn who_unsubscribed_from_reports_still_gets_everything_else(world) {
+        world.store.add_suppression(&suppression("ana@example.com", Covers::Report), at(0)).await.unwrap();
+        for category in Category::ALL {
+            assert_eq!(holds(world, "ana@example.com", *category).await, *category == Category::Report, "{category}");
+        }
+    }
+
+    async fn lifting_sets_on_their_way_what_nothing_else_holds_and_what_is_still_worth_it(world) {
+        let store = &world.store;
+        for covers in [Covers::All, Covers::Report] {
+            store.add_suppression(&suppression("ana@example.com", covers), at(0)).await.unwrap();
+        }
+        let booking = held(world, Category::Booking, "Ana@example.com").await;
+        let report = held(world, Category::Report, "ana@example.com").await;
+        let other = held(world, Category::Booking, "ben@example.com").await;
+        let Some(all) = store.find_suppression("ana@example.com", &[], Category::Booking).await.unwrap() else { panic!() };
+        let lifted = store.lift_suppressions(&Which::Id(all.id), "ops", fresh_id, at(10)).await.unwrap();
+        assert_eq!(lifted.suppressions.iter().map(|s| s.id).collect::<Vec<_>>(), [all.id]);
+        assert_eq!(lifted.suppressions[0].lifted_by.as_deref(), Some("ops"));
+        assert_eq!(lifted.released.iter().map(|r| (r.id, r.release, r.state)).collect::<Vec<_>>(), [
+            (booking, 1, DeliveryState::Queued)
+        ]);
+        let lifted = store
+            .lift_suppressions(&Which::Address("ANA@example.com".to_owned()), "ops", fresh_id, at(11))
+            .await
+            .unwrap();
+        assert_eq!(lifted.released.iter().map(|r| r.id).collect::<Vec<_>>(), [report]);
+        assert!(!holds(world, "ana@example.com", Category::Report).await);
+        let none = store.lift_suppressions(&Which::Id(all.id), "ops", fresh_id, at(12)).await.unwrap();
+        assert!(none.suppressions.is_empty() && none.released.is_empty());
+        let state = store.get_delivery(other).await.unwrap().unwrap().0.state;
+        assert_eq!(state, DeliveryState::Suppressed);
+    }
+
+    async fn what_is_past_its_deadline_stays_where_it_is(world) {
+        world.store.add_suppression(&suppression("ana@example.com", Covers::All), at(0)).await.unwrap();
+        held(world, Category::Booking, "ana@example.com").await;
+        let lifted = world
+            .store
+            .lift_suppressions(&Which::Address("ana@example.com".to_owned()), "ops", fresh_id, at(1_000_000))
+            .await
+            .unwrap();
+        assert_eq!((lifted.suppressions.len(), lifted.released.len()), (1, 0));
+    }
+
+    async fn an_unsubscription_alone_can_be_taken_back(world) {
+        let manual = suppression("ana@example.com", Covers::All);
+        let reader = NewSuppression {
+            reason: SuppressionReason::Unsubscribe,
+            ..suppression("ana@example.com", Covers::Report)
+        };
+        for new in [&manual, &reader] {
+            world.store.add_suppression(new, at(0)).await.unwrap();
+        }
+        let which = Which::Unsubscribed("ana@example.com".to_owned());
+        let lifted = world.store.lift_suppressions(&which, "reader", fresh_id, at(1)).await.unwrap();
+        assert_eq!(lifted.suppressions.iter().map(|s| s.id).collect::<Vec<_>>(), [reader.id]);
+        assert!(holds(world, "ana@example.com", Category::Report).await);
+    }
+
+    async fn lists_show_what_is_in_force_and_on_demand_what_was_lifted(world) {
+        let store = &world.store;
+        for n in 0..3 {
+            store.add_suppression(&suppression(&format!("p{n}@example.com"), Covers::All), at(n)).await.unwrap();
+        }
+        let gone = Which::Address("p1@example.com".to_owned());
+        store.lift_suppressions(&gone, "ops", fresh_id, at(9)).await.unwrap();
+        let mut filter = SuppressionFilter::default();
+        let first = store.list_suppressions(&filter, 1, None).await.unwrap();
+        assert_eq!(first.items[0].address.as_deref(), Some("p2@example.com"));
+        let second = store.list_suppressions(&filter, 1, first.next_cursor.as_deref()).await.unwrap();
+        assert_eq!(second.items[0].address.as_deref(), Some("p0@example.com"));
+        assert_eq!(second.next_cursor, None);
+        filter.lifted = true;
+        assert_eq!(store.list_suppressions(&filter, 10, None).await.unwrap().items.len(), 3);
+        filter.address = Some("P1@example.com".to_owned());
+        assert_eq!(store.list_suppressions(&filter, 10, None).await.unwrap().items.len(), 1);
+        // Once more, after it was lifted.
+        let again = store.add_suppression(&suppression("p1@example.com", Covers::All), at(10)).await.unwrap();
+        assert!(matches!(again, Added::New(_)));
+        assert_eq!(store.list_suppressions(&filter, 10, None).await.unwrap().items.len(), 2);
+    }
+
+    async fn a_report_is_written_down_once(world) {
+        let row = world.mail("m").await;
+        let event = DeliveryEvent {
+            delivery_id: row.id,
+            at: at(5),
+            kind: DeliveryEventKind::Bounce,
+            verified: true,
+            status: Some("5.1.1".to_owned()),
+            text: Some("no such user".to_owned()),
+        };
+        assert!(world.store.add_delivery_event(fresh_id(), &event, b"raw").await.unwrap());
+        assert!(!world.store.add_delivery_event(fresh_id(), &event, b"raw").await.unwrap());
+        assert_eq!(world.store.delivery_events(row.id).await.unwrap(), [event.clone()]);
+        let nobody = DeliveryEvent { delivery_id: fresh_id(), ..event };
+        assert!(!world.store.add_delivery_event(fresh_id(), &nobody, b"raw").await.unwrap());
+        assert_eq!(world.store.delivery_by_message_id(&format!("<{}@x.test>", row.id)).await.unwrap(), None);
+    }
+}

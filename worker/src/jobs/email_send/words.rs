@@ -1,0 +1,100 @@
+//! What a mail says: a template of ours filled with the row's data, or what a caller of `POST /v1/emails` had sealed.
+
+use std::time::Duration;
+
+use mail::{Attachment, Header, Locale, Mailbox, Rendered};
+use secrets::Purpose;
+use store::Delivery;
+
+use super::render::unsendable;
+use super::{Halt, Send};
+use crate::email_content::{self, EmailBody};
+
+/// When a store that did not answer, or a key that is missing, is asked for again.
+const WAIT: Duration = Duration::from_secs(30);
+/// How long an unsubscribe link works.
+const LINK: Duration = Duration::from_secs(180 * 86_400);
+/// Tells in a mail that went elsewhere for whom it was.
+const REDIRECTED: &str = "X-Postrider-Redirected-From";
+
+/// Everything in a mail that its row does not say by itself.
+#[derive(Default)]
+pub(super) struct Words {
+    pub(super) rendered: Option<Rendered>,
+    pub(super) to: Vec<Mailbox>,
+    pub(super) cc: Vec<Mailbox>,
+    pub(super) reply_to: Vec<Mailbox>,
+    pub(super) headers: Vec<Header>,
+    pub(super) attachments: Vec<Attachment>,
+    /// Whether the words came sealed: then the subject is not written into the ledger in clear.
+    pub(super) sealed: bool,
+}
+
+impl Send<'_> {
+    pub(super) async fn words(&self, delivery: &Delivery, redirected: bool) -> Result<Words, Halt> {
+        let mut words = match delivery.email_id {
+            Some(id) => self.given(delivery, id).await?,
+            None => Words::default(),
+        };
+        if words.rendered.is_none() {
+            let locale = Locale::or_english(delivery.locale.as_deref());
+            let rendered = self.mailer.renderer.render(&delivery.template, &locale, &delivery.data);
+            words.rendered = Some(rendered.map_err(unsendable)?);
+        }
+        if words.to.is_empty() {
+            let address = delivery.recipient.parse().map_err(unsendable)?;
+            words.to = vec![Mailbox::new(delivery.recipient_name.as_deref(), address).map_err(unsendable)?];
+        }
+        words.headers.extend(self.unsubscribe(delivery)?);
+        if redirected {
+            words.headers.push(Header::new(REDIRECTED, &delivery.recipient).map_err(unsendable)?);
+        }
+        Ok(words)
+    }
+
+    /// What a caller had sealed, and whom the mail is shown to be for.
+    async fn given(&self, delivery: &Delivery, id: uuid::Uuid) -> Result<Words, Halt> {
+        let later = |why: String| Halt::Later { why, wait: WAIT };
+        let email = self.context.store.get_email(id).await.map_err(|e| later(format!("the store is away: {e}")))?;
+        let email = email.ok_or_else(|| unsendable(format!("no email {id} is stored")))?;
+        if let Some(send_at) = email.send_at.filter(|at| *at > self.now()) {
+            let wait = Duration::try_from(send_at.duration_since(self.now())).unwrap_or(WAIT);
+            return Err(Halt::Later { why: "it is not due yet".to_owned(), wait });
+        }
+        let ring = self.context.secrets.as_deref();
+        let content = email_content::open(ring, id, email.content.as_deref()).map_err(|e| match e.is_transient() {
+            true => later(e.to_string()),
+            false => unsendable(e),
+        })?;
+        let rendered = match &content.body {
+            EmailBody::Template(data) => {
+                let locale = Locale::or_english(delivery.locale.as_deref());
+                self.mailer.renderer.render(&delivery.template, &locale, data).map_err(unsendable)?
+            }
+            EmailBody::Given { .. } => content.body.given().ok_or_else(|| unsendable("there are no words"))?,
+        };
+        let read = |list: &[String]| list.iter().map(|text| text.parse()).collect::<Result<Vec<Mailbox>, _>>();
+        let headers = content.headers.iter().map(|(name, value)| Header::new(name, value)).collect::<Result<_, _>>();
+        Ok(Words {
+            rendered: Some(rendered),
+            to: read(&email.recipients.to).map_err(unsendable)?,
+            cc: read(&email.recipients.cc).map_err(unsendable)?,
+            reply_to: read(&content.reply_to).map_err(unsendable)?,
+            headers: headers.map_err(unsendable)?,
+            attachments: content.attachments,
+            sealed: true,
+        })
+    }
+
+    /// The link by which a reader, or their mail program, ends a kind of mail (RFC 8058): only where there is one to end.
+    fn unsubscribe(&self, delivery: &Delivery) -> Result<Vec<Header>, Halt> {
+        let (true, Some(ring)) = (delivery.category.can_be_unsubscribed(), &self.context.secrets) else {
+            return Ok(Vec::new());
+        };
+        // From the mail's own date, so that every attempt writes the same link.
+        let expires = job::clock::after(delivery.created_at, LINK);
+        let token = ring.sign_link(Purpose::Unsubscribe, &delivery.id.to_string(), expires);
+        let url = format!("{}/unsubscribe/{token}", self.context.public_url);
+        Header::one_click_unsubscribe(&url).map(Vec::from).map_err(unsendable)
+    }
+}
