@@ -68,20 +68,16 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let relay = format!("smtp://{}", catcher.addr());
     parts.config.mail.transport = Some(relay.parse().context("the mail catcher's address")?);
     let names = Arc::clone(&dns);
-    let templates = mail::Renderer::new(parts.config.mail.templates_dir.as_deref()).context("mail.templates_dir")?;
-    let dev = api::Dev {
-        inbox: catcher.inbox(),
-        zone: Arc::new(move || names.zone().to_string()),
-        templates: Arc::new(templates),
-    };
+    let context = parts.context()?;
+    let templates = Arc::clone(&context.mailer.as_ref().context("dev always has a relay and senders")?.renderer);
+    let dev = api::Dev { inbox: catcher.inbox(), zone: Arc::new(move || names.zone().to_string()), templates };
     let state = super::api::state(&parts, metrics, Some(dev))?;
     let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
     let address = listener.local_addr()?;
     // Links in mails lead to here, whatever port it is.
     parts.config.api.listen = address;
     let shutdown = process::shutdown_on_signal()?;
-    let runner =
-        Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), parts.context()?);
+    let runner = Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), context);
     println!(
         "postrider is ready\n  \
          mailbox  http://{address}/mailbox\n  \

@@ -44,7 +44,7 @@ impl Yard {
         let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
         let gate = gate(&dns, DEV_DOMAIN, &[("first", &first), ("second", &second)]);
         let mailer = Mailer {
-            renderer: Renderer::new(None).unwrap(),
+            renderer: Arc::new(Renderer::new(None).unwrap()),
             senders: [("bookings".to_owned(), sender(&first, "first"))].into(),
             gate: Arc::clone(&gate),
             recipients: mail::RecipientRule::default(),

@@ -38,7 +38,7 @@ impl Post {
         let verifier = Verifier::new(dns.addr()).unwrap();
         let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
         let mailer = Mailer {
-            renderer: Renderer::new(None).unwrap(),
+            renderer: Arc::new(Renderer::new(None).unwrap()),
             senders: [("bookings".to_owned(), sender(&key, "runner"))].into(),
             gate: gate(&dns, DEV_DOMAIN, &[("runner", &key)]),
             recipients: RecipientRule::default(),
