@@ -11,6 +11,7 @@ pub mod keys;
 pub mod migrate;
 pub mod queues;
 mod reach;
+pub mod reconcile;
 pub mod secrets;
 pub mod suppressions;
 pub mod templates;
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Suppressions(args) => suppressions::run(globals, &args).await,
         Command::Templates(args) => templates::run(globals, &args),
         Command::Domain(args) => domain::run(globals, &args).await,
+        Command::Reconcile(args) => reconcile::run(globals, &args).await,
         Command::Doctor(args) => doctor::run(globals, &args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Config => {

@@ -212,3 +212,16 @@ fn whom_mail_may_leave_to_is_checked() {
     let config = Config::load(None, set).expect("a list with commas");
     assert_eq!(config.mail.allow_recipients.as_deref().map(<[String]>::len), Some(2));
 }
+
+#[test]
+fn reminders_that_make_no_sense_are_refused() {
+    let quiet = |value| refused("POSTRIDER__REMINDERS__QUIET_HOURS", value);
+    for value in ["22:00", "22:00-22:00", "25:00-07:00", "night"] {
+        assert!(quiet(value).contains("must be \"off\", or a range of the day like \"22:00-07:00\""), "{value}");
+    }
+    let offsets = |value| refused("POSTRIDER__REMINDERS__OFFSETS", value);
+    assert!(offsets("1h,60m").contains("reminders.offsets = \"1h,60m\": 1h twice"));
+    assert!(offsets("1h,soon").contains("\"soon\" is no length of time"));
+    assert!(offsets("30s").contains("must be from 1m to 366d"));
+    assert!(refused("POSTRIDER__BOOKINGS__REVIEW_URL", "https://example.com/review").contains("{booking_id}"));
+}
