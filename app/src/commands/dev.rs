@@ -3,7 +3,8 @@
 //! 1. The data folder holds everything: two SQLite files, the DKIM key and the keys that seal, made at the first start and kept.
 //! 2. A DNS server on loopback answers for the dev domain: SPF, DKIM, DMARC, as real packets.
 //! 3. A mail catcher on loopback speaks real SMTP and verifies each mail against that zone, as a receiver would.
-//! 4. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
+//! 4. With `--demo` a day passes in a minute, by a clock of its own ([`crate::demo`]).
+//! 5. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,9 +20,10 @@ use worker::Runner;
 
 use super::{Usage, api::bind, start_logging};
 use crate::cli::Globals;
+use crate::demo::{self, DayClock, PACE};
 use crate::process;
 use crate::secrets::{dev_keys, private};
-use crate::wire::{Parts, runner_settings};
+use crate::wire::{Parts, hurried_broker, runner_settings};
 
 /// The file in the data folder that says where the zone of a running `dev` is served.
 pub const DNS_ADDRESS: &str = "dns.addr";
@@ -35,11 +37,15 @@ pub struct Args {
     /// Where everything is kept. Remove it to begin anew.
     #[arg(long, value_name = "DIR", default_value = "./postrider-data")]
     pub data: PathBuf,
+    /// Plays a day of a marketplace in a minute: bookings arrive, move, are cancelled, and reminders fire. Bookings and
+    /// mails of it are kept in memory only.
+    #[arg(long)]
+    pub demo: bool,
 }
 
 /// Runs until a signal.
 pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
-    let config = Config::load_dev(&args.data, globals.config.as_deref(), std::env::vars())?;
+    let mut config = Config::load_dev(&args.data, globals.config.as_deref(), std::env::vars())?;
     start_logging(&config)?;
     let metrics = telemetry::metrics::install()?;
     if !config.api.listen.ip().is_loopback() {
@@ -51,7 +57,16 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     // Making a key takes a few tenths of a second: the queue and the store open meanwhile.
     let key_file = args.data.join("dkim.pem");
     let key = tokio::task::spawn_blocking(move || dkim_key(&key_file));
-    let mut parts = Parts::build(config).await?;
+    let day = args.demo.then(DayClock::start);
+    let mut parts = match &day {
+        Some(day) => {
+            let clock: Arc<dyn Clock> = Arc::new(day.clone());
+            config.store.url = "sqlite::memory:".parse().context("a store in memory")?;
+            let broker = hurried_broker(&config, Arc::clone(&clock), PACE).await?;
+            Parts::at(config, broker, clock).await?
+        }
+        None => Parts::build(config).await?,
+    };
     parts.store.migrate().await.context("the store in the data folder")?;
     let key = key.await??;
 
@@ -88,8 +103,28 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
          -d @examples/booking-confirmed.json {address}/v1/bookings/bk_1001/events",
         args.data.display()
     );
+    if day.is_some() {
+        println!("\nA day passes in a minute from now on: watch the mailbox.");
+    }
     std::io::stdout().flush()?;
+    let played = match day {
+        Some(day) => {
+            let (context, inbox) = (parts.context()?, catcher.inbox());
+            Some(tokio::spawn(async move {
+                match demo::play(&context, &day).await {
+                    Ok(scenes) => {
+                        println!("The day is over: {scenes} things happened, {} mails came of it.", inbox.len())
+                    }
+                    Err(e) => tracing::error!(error = format!("{e:#}"), "the demonstration stopped"),
+                }
+            }))
+        }
+        None => None,
+    };
     api::serve(listener, api::router(state), shutdown.cancelled_owned()).await?;
+    if let Some(played) = played {
+        played.abort();
+    }
     let left = runner.shut_down().await;
     catcher.shutdown().await;
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
