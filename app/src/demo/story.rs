@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use job::clock::after;
+use job::clock::{after, from_ms};
 use store::{BookingEventKind, CancelledBy, Party, Price, Snapshot};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -64,7 +64,7 @@ pub fn of(began: Timestamp) -> Vec<Scene> {
         telling.tell(booked, BookingEventKind::Confirmed);
         match n % 6 {
             1 => {
-                telling.snapshot.starts_at = after(began, starts + HOUR * 2);
+                telling.snapshot.starts_at = after(telling.snapshot.starts_at, HOUR * 2);
                 telling.snapshot.reason = Some("The train is late: two hours later, please".to_owned());
                 telling.tell(booked + HOUR, BookingEventKind::Rescheduled);
                 telling.snapshot.reason = None;
@@ -109,6 +109,12 @@ impl Telling<'_> {
             snapshot: self.snapshot.clone(),
         });
     }
+}
+
+/// As lessons begin: on the half hour before.
+fn on_the_half_hour(at: Timestamp) -> Timestamp {
+    const HALF: i64 = 30 * 60 * 1000;
+    from_ms(at.as_millisecond() / HALF * HALF)
 }
 
 fn lesson(n: u32, starts_at: Timestamp) -> Snapshot {

@@ -44,8 +44,8 @@ pub async fn of(state: &State, booking: &Booking, now: Timestamp) -> Result<Vec<
         let mail = mails.get(key);
         let state = match mail {
             Some(mail) => mail.state.as_str(),
-            None if booking.status != BookingStatus::Confirmed => "ended",
             None if due.skipped => "skipped",
+            None if booking.status != BookingStatus::Confirmed => "ended",
             None if due.at > now => "scheduled",
             None if waits == Some(due) => "due",
             None => "missed",
