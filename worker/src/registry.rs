@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use crate::context::Context;
 use crate::jobs::{
-    booking_cancelled, booking_completed, booking_confirmed, booking_no_show, booking_rescheduled, debug, domains_check,
-    email_send, operator_notify, reconcile, reminders_scan,
+    booking_cancelled, booking_completed, booking_confirmed, booking_no_show, booking_rescheduled, debug,
+    domains_check, email_send, operator_notify, reconcile, reminders_scan,
 };
 
 /// A kind of job, as the rest of the platform sees it.

@@ -59,8 +59,8 @@ pub fn of(began: Timestamp) -> Vec<Scene> {
         // Some lessons are the same day, some the next: those are reminded of a day ahead.
         let ahead = if n % 3 == 0 { HOUR * 25 + HOUR / 2 } else { HOUR * (3 + n % 4) };
         let starts = booked + ahead;
-        let mut telling =
-            Telling { began, n, version: 0, snapshot: lesson(n, after(began, starts)), scenes: &mut scenes };
+        let snapshot = lesson(n, on_the_half_hour(after(began, starts)));
+        let mut telling = Telling { began, n, version: 0, snapshot, scenes: &mut scenes };
         telling.tell(booked, BookingEventKind::Confirmed);
         match n % 6 {
             1 => {

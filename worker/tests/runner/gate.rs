@@ -88,7 +88,7 @@ impl Yard {
     async fn book(&self, id: &str) {
         let event = accept(&self.stage, id).await;
         let now = self.stage.context.clock.now();
-        let job = worker::intents::booking_event(id, 1, event.event, event.job_id, now).unwrap();
+        let job = worker::intents::booking_event(id, 1, event.event, event.job_id, now);
         self.stage.enqueue(job).await;
     }
 
