@@ -140,7 +140,7 @@ on_both! {
         };
         assert!(world.store.add_delivery_event(fresh_id(), &event, b"raw").await.unwrap());
         assert!(!world.store.add_delivery_event(fresh_id(), &event, b"raw").await.unwrap());
-        assert_eq!(world.store.delivery_events(row.id).await.unwrap(), [event.clone()]);
+        assert_eq!(world.store.delivery_events(row.id).await.unwrap(), std::slice::from_ref(&event));
         let nobody = DeliveryEvent { delivery_id: fresh_id(), ..event };
         assert!(!world.store.add_delivery_event(fresh_id(), &nobody, b"raw").await.unwrap());
         assert_eq!(world.store.delivery_by_message_id(&format!("<{}@x.test>", row.id)).await.unwrap(), None);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mail::{Attachment, Header, Locale, Mailbox, Rendered};
+use mail::{Attachment, Header, Locale, Mailbox, RenderError, Rendered};
 use secrets::Purpose;
 use store::Delivery;
 
@@ -69,7 +69,7 @@ impl Send<'_> {
         let rendered = match &content.body {
             EmailBody::Template(data) => {
                 let locale = Locale::or_english(delivery.locale.as_deref());
-                self.mailer.renderer.render(&delivery.template, &locale, data).map_err(unsendable)?
+                self.mailer.renderer.render(&delivery.template, &locale, data).map_err(|e| unsendable(unfilled(&e)))?
             }
             EmailBody::Given { .. } => content.body.given().ok_or_else(|| unsendable("there are no words"))?,
         };
@@ -96,5 +96,15 @@ impl Send<'_> {
         let token = ring.sign_link(Purpose::Unsubscribe, &delivery.id.to_string(), expires);
         let url = format!("{}/unsubscribe/{token}", self.context.public_url);
         Header::one_click_unsubscribe(&url).map(Vec::from).map_err(unsendable)
+    }
+}
+
+/// Why a template cannot be filled, without a word of what was sealed: the ledger is read by many.
+fn unfilled(e: &RenderError) -> String {
+    match e {
+        RenderError::UnknownTemplate(_) | RenderError::MissingField { .. } | RenderError::SubjectLineBreak { .. } => {
+            e.to_string()
+        }
+        _ => "its template cannot be filled with what was sealed".to_owned(),
     }
 }
