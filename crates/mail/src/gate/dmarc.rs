@@ -122,7 +122,7 @@ impl TreeWalk {
     /// a record; the domain itself where there is none.
     #[must_use]
     pub fn organisation(&self) -> String {
-        let single = self.found.iter().filter(|at| at.records.len() == 1);
+        let mut single = self.found.iter().filter(|at| at.records.len() == 1);
         for at in single.clone() {
             match psd(&at.records[0]) {
                 Some('n') => return at.domain.clone(),
@@ -130,7 +130,7 @@ impl TreeWalk {
                 _ => {}
             }
         }
-        single.last().map_or_else(|| self.from.clone(), |at| at.domain.clone())
+        single.next_back().map_or_else(|| self.from.clone(), |at| at.domain.clone())
     }
 }
 
