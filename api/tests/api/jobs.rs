@@ -94,6 +94,21 @@ async fn an_idempotency_key_answers_a_repeated_request_with_the_first_job() {
 }
 
 #[tokio::test]
+async fn a_repeated_request_that_found_its_unique_key_held_is_answered_with_that_job_again() {
+    for app in [App::start().await, App::over_redis().await] {
+        let body = r#"{"kind":"debug.noop","unique_key":"u"}"#;
+        let holder = app.post("/v1/jobs", body).send().await.expect(202);
+        let send = || app.post("/v1/jobs", body).header("Idempotency-Key", "abc");
+        assert_eq!(send().send().await.expect(200)["id"], holder["id"]);
+        app.finish_all("debug", Disposition::Completed { result: None }).await;
+        let again = send().send().await.expect(200);
+        assert_eq!((&again["id"], &again["state"]), (&holder["id"], &json!("completed")));
+        let new = app.post("/v1/jobs", body).send().await.expect(202);
+        assert_ne!(new["id"], holder["id"], "the key itself is free");
+    }
+}
+
+#[tokio::test]
 async fn a_batch_answers_item_by_item_in_order() {
     let app = App::start().await;
     let body = json!({"jobs": [

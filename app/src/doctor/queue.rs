@@ -56,8 +56,15 @@ async fn answers(report: &mut Report, config: &Config, broker: &Arc<dyn Broker>)
     for _ in 0..5 {
         let begun = Instant::now();
         if let Err(e) = broker.ping().await {
-            away(report, config, &e.to_string());
-            return false;
+            if broker.now().await.is_err() {
+                away(report, config, &e.to_string());
+                return false;
+            }
+            // It answers, and takes no work: what else is looked at tells why.
+            let advice =
+                "give it memory, point queue.url at a master, or see to its replicas: the API answers 503 until then";
+            report.fail("queue", "takes jobs", format!("{}: {e}", config.queue.url), advice);
+            return counted(report, config, broker).await;
         }
         times.push(begun.elapsed());
     }
@@ -73,7 +80,12 @@ async fn answers(report: &mut Report, config: &Config, broker: &Arc<dyn Broker>)
         ),
         false => report.ok("queue", "reachable", found),
     }
-    // Counting runs the scripts, so that a user who may not run them is found out here and not by the first worker.
+    counted(report, config, broker).await
+}
+
+/// Counts its jobs; whether that could be done. Counting runs the scripts, so that a user who may not run them is found out
+/// here and not by the first worker.
+async fn counted(report: &mut Report, config: &Config, broker: &Arc<dyn Broker>) -> bool {
     match broker.stats().await {
         Ok(stats) => {
             waiting(report, config, &stats);

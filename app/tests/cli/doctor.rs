@@ -108,7 +108,17 @@ async fn a_redis_that_forgets_is_warned_of_and_one_that_lacks_replicas_fails() {
 
     let (said, report) = examine(&place.with("QUEUE__REDIS__MIN_REPLICA_ACKS", "1")).await;
     assert_eq!(said.code, 1);
+    is(&report, "queue", "takes jobs", "fail", "0 of 1 replicas");
     is(&report, "redis", "replicas", "fail", "0 online, 1 must acknowledge");
+}
+
+#[tokio::test]
+async fn a_redis_that_is_full_fails_and_says_so() {
+    let redis = Redis::builder().aof().set("maxmemory", "100kb").set("maxmemory-policy", "noeviction").start().await;
+    let (said, report) = examine(&Place::sqlite().at_redis(redis)).await;
+    assert_eq!(said.code, 1, "{report:#}");
+    is(&report, "queue", "takes jobs", "fail", "maxmemory");
+    is(&report, "redis", "maxmemory-policy", "ok", "noeviction");
 }
 
 #[tokio::test]
