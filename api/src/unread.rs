@@ -42,7 +42,7 @@ struct Reading {
 
 /// The request, and the rest of its body if that is large, or of unknown length.
 pub fn keep(request: Request) -> (Request, Option<Rest>) {
-    if !is_large(request.headers()) {
+    if !is_worth_it(request.headers()) {
         return (request, None);
     }
     let expects = request.headers().contains_key(header::EXPECT);
@@ -51,10 +51,11 @@ pub fn keep(request: Request) -> (Request, Option<Rest>) {
     (Request::from_parts(head, Body::new(shared.clone())), Some(Rest { body: shared, expects }))
 }
 
-fn is_large(headers: &HeaderMap) -> bool {
+/// Large enough to be still on its way, and not larger than what would be thrown away.
+fn is_worth_it(headers: &HeaderMap) -> bool {
     let length = headers.get(header::CONTENT_LENGTH).map(|v| v.to_str().ok().and_then(|v| v.parse::<u64>().ok()));
     match length {
-        Some(length) => length.is_none_or(|length| length > LARGE),
+        Some(length) => length.is_none_or(|length| (LARGE + 1..=MOST as u64).contains(&length)),
         None => headers.contains_key(header::TRANSFER_ENCODING),
     }
 }

@@ -64,8 +64,6 @@ pub enum Command {
     Templates(commands::templates::Args),
     /// Checks a sender's domain, makes and rotates its keys.
     Domain(commands::domain::Args),
-    /// Holds what must have been mailed against the ledger, and makes good what is missing.
-    Reconcile(commands::reconcile::Args),
     /// Checks queue, store and settings, and says what to mend.
     Doctor(commands::doctor::Args),
     /// Measures, through the production path.
@@ -111,7 +109,6 @@ mod tests {
                     "secrets",
                     "suppressions",
                     "templates",
-                    "reconcile",
                     "doctor",
                     "domain",
                 ];

@@ -3,14 +3,13 @@
 //! 1. [`cli`] says what can be asked for; each subcommand is one file in [`commands`].
 //! 2. [`wire`] builds the parts from the configuration: the only place that knows which backend is in use.
 //! 3. [`output`] is how commands speak, to people and to scripts; [`doctor`] is what `doctor` checks.
-//! 4. [`secrets`] makes the ring of keys; [`demo`] plays a day in a minute for `postrider dev --demo`.
+//! 4. [`secrets`] makes the ring of keys.
 //! 5. [`process`] watches for signals, so that every role ends softly.
 //!
 //! Exit codes: 0 done, 1 the thing failed, 2 wrong usage or configuration.
 
 mod cli;
 mod commands;
-mod demo;
 mod doctor;
 mod output;
 mod process;
@@ -38,10 +37,22 @@ fn main() -> ExitCode {
     match runtime.block_on(commands::run(cli)) {
         Ok(code) => code,
         Err(e) => {
-            eprintln!("postrider: {e:#}");
+            eprintln!("postrider: {}", told(&e));
             ExitCode::from(if is_usage(&e) { 2 } else { 1 })
         }
     }
+}
+
+/// An error with its causes. A cause that the error's own words hold already is not told again.
+fn told(e: &anyhow::Error) -> String {
+    let mut told = e.to_string();
+    for cause in e.chain().skip(1).map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 /// Whether an error is the caller's: wrong usage or configuration.

@@ -15,8 +15,8 @@ pub fn shutdown_on_signal() -> anyhow::Result<CancellationToken> {
                 _ = int.recv() => {}
             }
             if time == 0 {
-                tracing::info!("stopping: finishing what runs (once more to stop at once)");
                 told.cancel();
+                tracing::info!("stopping: finishing what runs (once more to stop at once)");
             }
         }
         std::process::exit(130);

@@ -8,7 +8,6 @@ use secrets::Keyring;
 use store::Store;
 use telemetry::metrics::Meters;
 
-use crate::bookings::BookingRules;
 use crate::mailer::Mailer;
 use crate::notices::Notices;
 
@@ -27,8 +26,6 @@ pub struct Context {
     pub mailer: Option<Arc<Mailer>>,
     /// The way to the operators.
     pub notices: Notices,
-    /// What holds for bookings and reminders.
-    pub bookings: Arc<BookingRules>,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; `None` where no key is configured.

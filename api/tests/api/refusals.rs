@@ -156,7 +156,13 @@ async fn deep_nesting_is_refused_and_harmless(app: &App) {
         assert!(app.post(path, &deep).send().await.status.is_client_error());
     }
     let args = format!(r#"{{"kind":"debug.effect","args":{{"key":{deep}}}}}"#);
-    assert_eq!(app.post("/v1/jobs", &args).send().await.problem(422), ["args.key"]);
+    assert_eq!(app.post("/v1/jobs", &args).send().await.problem(422), ["args"]);
+    // A kind that takes any arguments does not take these either, and brackets in a text are no nesting.
+    let nested = |levels: usize| {
+        format!(r#"{{"kind":"debug.noop","args":{{"a":{}"[[{{"{}}}}}"#, "[".repeat(levels), "]".repeat(levels))
+    };
+    assert_eq!(app.post("/v1/jobs", &nested(99)).send().await.status, 202);
+    assert_eq!(app.post("/v1/jobs", &nested(100)).send().await.problem(422), ["args"]);
     let keyed = app.post("/v1/jobs", &format!(r#"{{"kind":"debug.noop","tags":{deep}}}"#));
     assert!(keyed.header("idempotency-key", "k").send().await.status.is_client_error());
 }

@@ -3,9 +3,9 @@
 //! 1. The data folder holds everything: two SQLite files, the DKIM key and the keys that seal, made at the first start and kept.
 //! 2. A DNS server on loopback answers for the dev domain: SPF, DKIM, DMARC, as real packets.
 //! 3. A mail catcher on loopback speaks real SMTP and verifies each mail against that zone, as a receiver would.
-//! 4. With `--demo` a day passes in a minute, by a clock of its own ([`crate::demo`]).
-//! 5. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
+//! 4. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
 
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -20,10 +20,9 @@ use worker::Runner;
 
 use super::{Usage, api::bind, start_logging};
 use crate::cli::Globals;
-use crate::demo::{self, DayClock, PACE};
 use crate::process;
 use crate::secrets::{dev_keys, private};
-use crate::wire::{Parts, hurried_broker, runner_settings};
+use crate::wire::{Parts, runner_settings};
 
 /// The file in the data folder that says where the zone of a running `dev` is served.
 pub const DNS_ADDRESS: &str = "dns.addr";
@@ -37,15 +36,11 @@ pub struct Args {
     /// Where everything is kept. Remove it to begin anew.
     #[arg(long, value_name = "DIR", default_value = "./postrider-data")]
     pub data: PathBuf,
-    /// Plays a day of a marketplace in a minute: bookings arrive, move, are cancelled, and reminders fire. Bookings and
-    /// mails of it are kept in memory only.
-    #[arg(long)]
-    pub demo: bool,
 }
 
 /// Runs until a signal.
 pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
-    let mut config = Config::load_dev(&args.data, globals.config.as_deref(), std::env::vars())?;
+    let config = Config::load_dev(&args.data, globals.config.as_deref(), super::environment()?)?;
     start_logging(&config)?;
     let metrics = telemetry::metrics::install()?;
     if !config.api.listen.ip().is_loopback() {
@@ -53,20 +48,12 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
         return Err(Usage(format!("dev listens on loopback only: api.listen is {found}; leave it out")).into());
     }
     make_private(&args.data)?;
+    let _lock = alone_in(&args.data)?;
     dev_keys(&config, SystemClock.now())?;
     // Making a key takes a few tenths of a second: the queue and the store open meanwhile.
     let key_file = args.data.join("dkim.pem");
     let key = tokio::task::spawn_blocking(move || dkim_key(&key_file));
-    let day = args.demo.then(DayClock::start);
-    let mut parts = match &day {
-        Some(day) => {
-            let clock: Arc<dyn Clock> = Arc::new(day.clone());
-            config.store.url = "sqlite::memory:".parse().context("a store in memory")?;
-            let broker = hurried_broker(&config, Arc::clone(&clock), PACE).await?;
-            Parts::at(config, broker, clock).await?
-        }
-        None => Parts::build(config).await?,
-    };
+    let mut parts = Parts::build(config).await?;
     parts.store.migrate().await.context("the store in the data folder")?;
     let key = key.await??;
 
@@ -83,48 +70,33 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let relay = format!("smtp://{}", catcher.addr());
     parts.config.mail.transport = Some(relay.parse().context("the mail catcher's address")?);
     let names = Arc::clone(&dns);
-    let context = parts.context()?;
-    let templates = Arc::clone(&context.mailer.as_ref().context("dev always has a relay and senders")?.renderer);
-    let dev = api::Dev { inbox: catcher.inbox(), zone: Arc::new(move || names.zone().to_string()), templates };
+    let templates = mail::Renderer::new(parts.config.mail.templates_dir.as_deref()).context("mail.templates_dir")?;
+    let dev = api::Dev {
+        inbox: catcher.inbox(),
+        zone: Arc::new(move || names.zone().to_string()),
+        templates: Arc::new(templates),
+    };
     let state = super::api::state(&parts, metrics, Some(dev))?;
     let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
     let address = listener.local_addr()?;
     // Links in mails lead to here, whatever port it is.
     parts.config.api.listen = address;
     let shutdown = process::shutdown_on_signal()?;
-    let runner = Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), context);
-    println!(
+    let runner =
+        Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), parts.context()?);
+    let banner = format!(
         "postrider is ready\n  \
          mailbox  http://{address}/mailbox\n  \
          API      http://{address}/docs   (Authorization: Bearer dev)\n  \
          data     {}\n\n\
          Send a booking:\n  \
          curl -s -H 'Authorization: Bearer dev' -H 'Content-Type: application/json' \\\n    \
-         -d @examples/booking-confirmed.json {address}/v1/bookings/bk_1001/events",
+         -d @examples/booking-confirmed.json {address}/v1/bookings/bk_1001/events\n",
         args.data.display()
     );
-    if day.is_some() {
-        println!("\nA day passes in a minute from now on: watch the mailbox.");
-    }
-    std::io::stdout().flush()?;
-    let played = match day {
-        Some(day) => {
-            let (context, inbox) = (parts.context()?, catcher.inbox());
-            Some(tokio::spawn(async move {
-                match demo::play(&context, &day).await {
-                    Ok(scenes) => {
-                        println!("The day is over: {scenes} things happened, {} mails came of it.", inbox.len())
-                    }
-                    Err(e) => tracing::error!(error = format!("{e:#}"), "the demonstration stopped"),
-                }
-            }))
-        }
-        None => None,
-    };
+    // Nobody may be reading: that is no reason not to run.
+    let _ = std::io::stdout().write_all(banner.as_bytes()).and_then(|()| std::io::stdout().flush());
     api::serve(listener, api::router(state), shutdown.cancelled_owned()).await?;
-    if let Some(played) = played {
-        played.abort();
-    }
     let left = runner.shut_down().await;
     catcher.shutdown().await;
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -136,6 +108,23 @@ fn make_private(dir: &Path) -> anyhow::Result<()> {
     let told = || format!("--data {}", dir.display());
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).with_context(told)?;
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).with_context(told)
+}
+
+/// Holds the folder for this process: each `dev` catches the mails that its own worker sends, so two in one folder would
+/// show half of them each.
+fn alone_in(dir: &Path) -> anyhow::Result<File> {
+    let path = dir.join("dev.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let dir = dir.display();
+            Err(Usage(format!("--data {dir}: another `postrider dev` runs on this folder; give this one its own"))
+                .into())
+        }
+        Err(TryLockError::Error(e)) => Err(e).with_context(|| path.display().to_string()),
+    }
 }
 
 /// The dev domain's DKIM key: made at the first start and kept.

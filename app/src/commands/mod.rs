@@ -11,7 +11,6 @@ pub mod keys;
 pub mod migrate;
 pub mod queues;
 mod reach;
-pub mod reconcile;
 pub mod secrets;
 pub mod suppressions;
 pub mod templates;
@@ -46,13 +45,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Suppressions(args) => suppressions::run(globals, &args).await,
         Command::Templates(args) => templates::run(globals, &args),
         Command::Domain(args) => domain::run(globals, &args).await,
-        Command::Reconcile(args) => reconcile::run(globals, &args).await,
         Command::Doctor(args) => doctor::run(globals, &args).await,
         Command::Bench(args) => bench::run(args).await,
-        Command::Config => {
-            print!("{}", config::DEFAULT_TOML);
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Config => crate::output::print(config::DEFAULT_TOML).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -60,9 +55,25 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 fn load(globals: &Globals) -> anyhow::Result<Config> {
     let file = globals.config.as_deref();
     Ok(match &globals.data {
-        Some(data) => Config::load_dev(data, file, std::env::vars())?,
-        None => Config::load(file, std::env::vars())?,
+        Some(data) => Config::load_dev(data, file, environment()?)?,
+        None => Config::load(file, environment()?)?,
     })
+}
+
+/// The environment. What is not ours may hold any bytes; what is ours must be text.
+fn environment() -> anyhow::Result<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => variables.push((name, value)),
+            Err(_) if name.starts_with(config::ENV_PREFIX) => {
+                return Err(Usage(format!("environment variable {name}: is not UTF-8")).into());
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(variables)
 }
 
 /// Sets up logging as configured.

@@ -1,5 +1,6 @@
 //! `postrider worker`: takes jobs from the queues and runs them until a signal, then stops softly.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use job::QueueName;
@@ -69,6 +70,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Reads `a:3,b:1`; only configured queues, so that a typing error does not leave a queue without a worker.
 fn shares(text: &str, config: &config::Config) -> anyhow::Result<Vec<Share>> {
+    let mut seen = HashSet::new();
     text.split(',')
         .map(|part| {
             let (name, weight) = part.trim().split_once(':').unwrap_or((part.trim(), "1"));
@@ -76,6 +78,9 @@ fn shares(text: &str, config: &config::Config) -> anyhow::Result<Vec<Share>> {
             let queue = QueueName::new(name).map_err(|e| wrong(e.to_string()))?;
             let weight = weight.parse().ok().filter(|weight| (1..=100).contains(weight));
             let weight = weight.ok_or_else(|| wrong("the weight is a number of 1 to 100".to_owned()))?;
+            if !seen.insert(name) {
+                return Err(wrong("is named twice".to_owned()).into());
+            }
             let known: Vec<&str> = config.queues.keys().map(String::as_str).collect();
             let share = config
                 .queues

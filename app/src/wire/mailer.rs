@@ -25,7 +25,7 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     }
     let Some(ehlo_name) = ehlo else { return Ok(None) };
     let transport = SmtpTransport::new(relay_config(mail, relay, ehlo_name)).context("mail.transport")?;
-    let renderer = Arc::new(Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?);
+    let renderer = Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?;
     let gate = Arc::new(super::gate::gate(config)?);
     let recipients = recipients(mail)?;
     Ok(Some(Mailer { renderer, senders, gate, recipients, transport }))

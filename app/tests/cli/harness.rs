@@ -63,6 +63,12 @@ impl Place {
         self
     }
 
+    /// Without queue and store of its own: what `dev` makes is in its folder.
+    pub fn without_urls(mut self) -> Self {
+        self.env.retain(|(name, _)| !name.ends_with("__URL"));
+        self
+    }
+
     pub fn file_url(&self, name: &str) -> String {
         format!("sqlite:{}", self.dir.join(name).display())
     }

@@ -96,3 +96,26 @@ async fn a_reader_that_has_seen_enough_is_no_failure() {
     let output = child.wait_with_output().await.unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
+
+#[tokio::test]
+async fn an_environment_of_any_bytes_is_read_and_only_ours_must_be_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let odd = std::ffi::OsStr::from_bytes(b"\xff");
+    let place = Place::sqlite();
+    let with = |name: &'static str| {
+        let mut command = tokio::process::Command::new(crate::harness::POSTRIDER);
+        command.args(["migrate", "--status"]).env("POSTRIDER__STORE__URL", place.file_url("store.db")).env(name, odd);
+        async move { command.output().await.unwrap() }
+    };
+    place.ok(&["migrate"]).await;
+    let others = with("SOMETHING").await;
+    assert_eq!(others.status.code(), Some(0), "{others:?}");
+    let ours = with("POSTRIDER__QUEUE__PREFIX").await;
+    let said = String::from_utf8_lossy(&ours.stderr).into_owned();
+    assert!(ours.status.code() == Some(2) && said.contains("POSTRIDER__QUEUE__PREFIX: is not UTF-8"), "{said}");
+}
+
+#[tokio::test]
+async fn a_queue_named_twice_is_a_mistake() {
+    Place::sqlite().run(&["worker", "--queues", "emails:3,emails:1"]).await.refused(2, &["emails:1", "twice"]);
+}

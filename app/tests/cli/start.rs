@@ -1,11 +1,12 @@
 //! How `api` and `worker` start: the store's tables, addresses, and what answers where.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use testkit::{Database, free_port, wait_until};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::harness::Place;
+use crate::harness::{POSTRIDER, Place};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -108,4 +109,36 @@ async fn a_worker_tells_its_health_beside_its_figures() {
     for path in ["/healthz", "/readyz", "/metrics"] {
         worker.ready(port, path, SOON).await;
     }
+}
+
+#[tokio::test]
+async fn dev_ends_when_told_although_nobody_reads_what_it_says() {
+    let place = Place::sqlite();
+    let mut dev = tokio::process::Command::new(POSTRIDER)
+        .args(["dev", "--port", &free_port().to_string(), "--data", "d"])
+        .current_dir(&place.dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // Its readers go away before it has said a word.
+    drop((dev.stdout.take(), dev.stderr.take()));
+    wait_until("its folder to be in use", SOON, async || place.dir.join("d/dev.lock").exists()).await;
+    wait_until("its queue to be made", SOON, async || place.dir.join("d/queue.db").exists()).await;
+    let id = dev.id().unwrap().to_string();
+    // Before its handler stands the signal ends it at once, after that softly: either way it ends.
+    tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
+    tokio::time::timeout(SOON, dev.wait()).await.expect("it ends").unwrap();
+}
+
+#[tokio::test]
+async fn two_devs_do_not_share_a_folder() {
+    let place = Place::sqlite();
+    let port = free_port();
+    let place = place.without_urls();
+    let mut first = place.process(&["dev", "--port", &port.to_string(), "--data", "d"]).spawn();
+    first.ready(port, "/readyz", SOON).await;
+    let second = place.run(&["dev", "--port", &free_port().to_string(), "--data", "d"]).await;
+    second.refused(2, &["--data d", "another `postrider dev`"]);
 }

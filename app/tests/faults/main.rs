@@ -20,7 +20,6 @@ mod long_pause;
 mod lost_queue;
 mod mailroom;
 mod poison;
-mod reconcile;
 mod redis_faults;
 mod rig;
 mod scene;

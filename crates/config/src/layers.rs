@@ -11,7 +11,9 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use crate::error::{ConfigError, Problem};
+use crate::queue_url::QueueUrl;
 use crate::secret::mask_urls;
+use crate::store::StoreUrl;
 use crate::{Config, DEFAULT_TOML, DEV_DOMAIN, DEV_SELECTOR, ENV_PREFIX, guide};
 
 /// What lies between the defaults and the file.
@@ -56,7 +58,18 @@ pub(crate) fn load(
             Toml::from_str(&text).map_err(|e| ConfigError::Syntax { path: path.to_owned(), message: e.to_string() })?;
         figment = figment.merge(Layer { name: format!("configuration file {}", path.display()), values });
     }
-    let mut env: Vec<_> = env.into_iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect();
+    let (mut env, others): (Vec<_>, Vec<_>) = env.into_iter().partition(|(name, _)| name.starts_with(ENV_PREFIX));
+    let misspelt = others.into_iter().filter(|(name, _)| misspelt(name)).map(|(name, _)| Problem {
+        set_by: Some(format!("environment variable {name}")),
+        ..Problem::new(
+            name,
+            "is not read: write POSTRIDER__SECTION__KEY, in capitals, with two underscores between the parts",
+        )
+    });
+    let misspelt: Vec<Problem> = misspelt.collect();
+    if !misspelt.is_empty() {
+        return Err(ConfigError::Keys(misspelt));
+    }
     env.sort();
     for (name, value) in env {
         let path: Vec<String> = name[ENV_PREFIX.len()..].split("__").map(str::to_lowercase).collect();
@@ -72,11 +85,35 @@ pub(crate) fn load(
     let config: Config = figment
         .extract_lossy()
         .map_err(|error| ConfigError::Keys(error.into_iter().map(|e| from_serde(&figment, e)).collect()))?;
-    let problems = config.problems();
+    let mut problems = config.problems();
+    if let Overlay::Dev(_) = overlay {
+        problems.extend(outside(&config));
+    }
     if problems.is_empty() {
         return Ok(config);
     }
     Err(ConfigError::Keys(problems.into_iter().map(|p| locate(&figment, p)).collect()))
+}
+
+/// What leads out of the data folder of `dev`: a key that everybody knows and kinds that end processes must not meet a queue
+/// or a store in earnest use, only because a shell still has its address.
+fn outside(config: &Config) -> Vec<Problem> {
+    const REASON: &str = "must be an SQLite file: `dev` keeps everything in its data folder";
+    let mut found = Vec::new();
+    if matches!(config.queue.url, QueueUrl::Redis(_)) {
+        found.push(Problem::new("queue.url", REASON));
+    }
+    if matches!(config.store.url, StoreUrl::Postgres(_)) {
+        found.push(Problem::new("store.url", REASON));
+    }
+    found
+}
+
+/// A variable that was meant for us and is misspelt: it would be passed over in silence.
+fn misspelt(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    !name.starts_with(ENV_PREFIX)
+        && upper.strip_prefix("POSTRIDER_").is_some_and(|rest| rest.contains("__") || rest.starts_with('_'))
 }
 
 /// What `postrider dev` sets; everything else keeps its default.

@@ -214,14 +214,29 @@ fn whom_mail_may_leave_to_is_checked() {
 }
 
 #[test]
-fn reminders_that_make_no_sense_are_refused() {
-    let quiet = |value| refused("POSTRIDER__REMINDERS__QUIET_HOURS", value);
-    for value in ["22:00", "22:00-22:00", "25:00-07:00", "night"] {
-        assert!(quiet(value).contains("must be \"off\", or a range of the day like \"22:00-07:00\""), "{value}");
+fn a_variable_that_was_meant_for_us_and_is_misspelt_is_not_passed_over() {
+    for name in ["POSTRIDER_QUEUE__URL", "postrider__queue__url", "Postrider__Queue__Url"] {
+        let said = refused(name, "redis://127.0.0.1");
+        assert!(said.contains(name) && said.contains("write POSTRIDER__SECTION__KEY"), "{said}");
     }
-    let offsets = |value| refused("POSTRIDER__REMINDERS__OFFSETS", value);
-    assert!(offsets("1h,60m").contains("reminders.offsets = \"1h,60m\": 1h twice"));
-    assert!(offsets("1h,soon").contains("\"soon\" is no length of time"));
-    assert!(offsets("30s").contains("must be from 1m to 366d"));
-    assert!(refused("POSTRIDER__BOOKINGS__REVIEW_URL", "https://example.com/review").contains("{booking_id}"));
+    // Others' variables are theirs.
+    for name in ["POSTRIDER_HOME", "POSTRIDERS__QUEUE", "MY_POSTRIDER__QUEUE__URL"] {
+        Config::load(None, [(name.to_owned(), "x".to_owned())]).expect(name);
+    }
+}
+
+#[test]
+fn dev_does_not_leave_its_folder_for_a_queue_or_a_store_that_the_shell_still_names() {
+    let dev = |name: &str, value: &str| {
+        Config::load_dev(Path::new("data"), None, [(name.to_owned(), value.to_owned())])
+            .expect_err("it must be refused")
+            .to_string()
+    };
+    let queue = dev("POSTRIDER__QUEUE__URL", "redis://127.0.0.1/0");
+    assert!(
+        queue.contains("queue.url") && queue.contains("dev") && queue.contains("variable POSTRIDER__QUEUE__URL"),
+        "{queue}"
+    );
+    let store = dev("POSTRIDER__STORE__URL", "postgres://me:hunter2@127.0.0.1/db");
+    assert!(store.contains("store.url") && !store.contains("hunter2"), "{store}");
 }

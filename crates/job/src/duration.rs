@@ -1,4 +1,5 @@
-//! Durations as people and the API write them: a number of seconds, or `"30s"`, `"5m"`, `"24h"`, `"7d"`, `"250ms"`.
+//! Durations as people and the API write them: a number of seconds, or `"30s"`, `"5m"`, `"24h"`, `"7d"`, `"250ms"`, parts
+//! added up (`"1h30m"`).
 
 use std::time::Duration;
 
@@ -9,20 +10,31 @@ use serde::{Deserialize, Deserializer, Serializer};
 #[error("not a duration: a number of seconds, or a text such as \"30s\", \"5m\", \"24h\" is expected")]
 pub struct InvalidDuration;
 
-/// Parses `"30s"`, `"5m"`, `"24h"`, `"7d"`, `"250ms"` or a bare number of seconds.
+/// Parses `"30s"`, `"5m"`, `"24h"`, `"7d"`, `"250ms"`, their sums as `"1h30m"`, or a bare number of seconds.
 pub fn parse(s: &str) -> Result<Duration, InvalidDuration> {
     let s = s.trim();
-    let split = s.find(|c: char| !c.is_ascii_digit()).unwrap_or(s.len());
-    let number: u64 = s[..split].parse().map_err(|_| InvalidDuration)?;
-    let ms_a_unit = match s[split..].trim_start() {
-        "ms" => 1,
-        "" | "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(InvalidDuration),
-    };
-    number.checked_mul(ms_a_unit).map(Duration::from_millis).ok_or(InvalidDuration)
+    if let Ok(seconds) = s.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let (mut rest, mut total) = (s, Duration::ZERO);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or(InvalidDuration)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| InvalidDuration)?;
+        rest = rest[digits..].trim_start();
+        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let ms_a_unit = match &rest[..unit] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(InvalidDuration),
+        };
+        let part = number.checked_mul(ms_a_unit).map(Duration::from_millis).ok_or(InvalidDuration)?;
+        total = total.checked_add(part).ok_or(InvalidDuration)?;
+        rest = &rest[unit..];
+    }
+    if s.is_empty() { Err(InvalidDuration) } else { Ok(total) }
 }
 
 /// The shortest text that [`parse`] reads as the same duration, to the millisecond.
@@ -74,6 +86,7 @@ mod tests {
         assert_eq!(parse("24h"), Ok(Duration::from_secs(86_400)));
         assert_eq!(parse("90"), Ok(Duration::from_secs(90)));
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse("1h30m"), Ok(Duration::from_secs(5_400)));
         for bad in ["", "s", "-1s", "1.5h", "5 parsecs", "99999999999999999999s", "18446744073709551615d"] {
             assert_eq!(parse(bad), Err(InvalidDuration), "{bad}");
         }

@@ -76,6 +76,17 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+impl StoreError {
+    /// What kept a connection from being had. Whatever the server says to one that knocks, it says nothing of a statement:
+    /// the store is away (a database that takes no connections, a role that may not log in for the moment).
+    pub(crate) fn of_connecting(error: sqlx::Error) -> Self {
+        match error {
+            error @ sqlx::Error::Database(_) => Self::Unavailable(Arc::new(error)),
+            error => error.into(),
+        }
+    }
+}
+
 impl From<MigrateError> for StoreError {
     fn from(error: MigrateError) -> Self {
         match error {

@@ -25,8 +25,8 @@ mod people;
 mod suppressions;
 
 pub use bookings::{
-    Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, Claimed, EventApplied, EventFact,
-    EventState, FanOut, NewBookingEvent, Party, Price, Snapshot, content_hash,
+    Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, EventApplied, EventState,
+    NewBookingEvent, Party, Price, Snapshot, content_hash,
 };
 pub use db::{Backend, Store, StoreConfig};
 pub use deliveries::{

@@ -50,7 +50,9 @@ pub fn init(filter: &str, format: Format) -> Result<(), LogError> {
         Format::Pretty => true,
         Format::Json => false,
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A reader of the log that has gone away ends nothing: what cannot be written is not written.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let done = if pretty {
         builder.with_ansi(terminal).with_target(false).try_init()
     } else {

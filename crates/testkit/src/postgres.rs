@@ -57,6 +57,20 @@ impl Database {
         &self.url
     }
 
+    /// Lets nobody connect any more (or again), and closes the connections that there are. The server stays up.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn allow_connections(&self, yes: bool) {
+        let mut admin = PgConnection::connect(&self.server_url).await.expect("the Postgres server answers");
+        let statement = format!("ALTER DATABASE {} ALLOW_CONNECTIONS {yes}", self.name);
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut admin).await.expect("it is ours");
+        admin.close().await.expect("the connection ends in order");
+        if !yes {
+            self.kill_connections().await;
+        }
+    }
+
     /// Closes the connections of everybody else to this database; says how many.
     ///
     /// # Panics

@@ -97,8 +97,8 @@ impl Job for Effect {
 
     fn validate(&self) -> Result<(), Vec<FieldError>> {
         match self.key.len() {
-            1..=200 => Ok(()),
-            _ => Err(vec![FieldError::new("key", "1 to 200 bytes")]),
+            1..=200 if !self.key.contains('\0') => Ok(()),
+            _ => Err(vec![FieldError::new("key", "1 to 200 bytes, none of them NUL")]),
         }
     }
 

@@ -44,7 +44,7 @@ impl Yard {
         let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
         let gate = gate(&dns, DEV_DOMAIN, &[("first", &first), ("second", &second)]);
         let mailer = Mailer {
-            renderer: Arc::new(Renderer::new(None).unwrap()),
+            renderer: Renderer::new(None).unwrap(),
             senders: [("bookings".to_owned(), sender(&first, "first"))].into(),
             gate: Arc::clone(&gate),
             recipients: mail::RecipientRule::default(),
@@ -88,7 +88,7 @@ impl Yard {
     async fn book(&self, id: &str) {
         let event = accept(&self.stage, id).await;
         let now = self.stage.context.clock.now();
-        let job = worker::intents::booking_event(id, 1, event.event, event.job_id, now);
+        let job = worker::intents::booking_event(id, 1, event.event, event.job_id, now).unwrap();
         self.stage.enqueue(job).await;
     }
 

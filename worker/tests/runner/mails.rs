@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use job::{Clock, JobId, JobState};
+use job::{Clock, JobId, JobState, SystemClock};
 use mail::catcher::{Reaction, Script, Step};
 use mail::zone::{DEV_DOMAIN, bounce_domain, dev_zone, ehlo_name};
 use mail::{
@@ -24,31 +24,27 @@ use crate::stage::{Stage, queue};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A stage with a way out for mail.
-pub struct Post {
-    pub stage: Stage,
-    pub catcher: Catcher,
+struct Post {
+    stage: Stage,
+    catcher: Catcher,
     _dns: DnsServer,
 }
 
 impl Post {
     async fn open() -> Self {
-        Self::with(Stage::sqlite().await).await
-    }
-
-    /// The same on a stage that is there.
-    pub async fn with(mut stage: Stage) -> Self {
         let key = DkimKey::generate().unwrap();
         let dns = DnsServer::start(dev_zone(DEV_DOMAIN, "runner", &key.public_txt()).unwrap()).await.unwrap();
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let verifier = Verifier::new(dns.addr()).unwrap();
-        let catcher = Catcher::start(loopback, verifier, Arc::clone(&stage.context.clock)).await.unwrap();
+        let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
         let mailer = Mailer {
-            renderer: Arc::new(Renderer::new(None).unwrap()),
+            renderer: Renderer::new(None).unwrap(),
             senders: [("bookings".to_owned(), sender(&key, "runner"))].into(),
             gate: gate(&dns, DEV_DOMAIN, &[("runner", &key)]),
             recipients: RecipientRule::default(),
             transport: SmtpTransport::new(RelayConfig::plain(catcher.addr(), &ehlo_name(DEV_DOMAIN))).unwrap(),
         };
+        let mut stage = Stage::sqlite().await;
         stage.context.mailer = Some(Arc::new(mailer));
         Self { stage, catcher, _dns: dns }
     }

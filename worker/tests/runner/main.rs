@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
-mod bookings;
 mod cases;
 mod domain;
 mod gate;

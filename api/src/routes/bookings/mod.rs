@@ -2,7 +2,6 @@
 
 mod events;
 mod read;
-mod reminders;
 mod snapshot;
 mod text;
 

@@ -29,6 +29,8 @@ const LONGEST_UNIQUE: Duration = LONGEST_DELAY;
 const TAGS: (usize, usize) = (16, 64);
 /// The largest arguments of one job, in bytes; in a batch too.
 const LARGEST_ARGS: usize = 1 << 20;
+/// How deep they may be nested: most programs that read JSON give up beyond.
+const DEEPEST_ARGS: usize = 100;
 
 /// A job to be done.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -127,6 +129,12 @@ impl NewJob<'_> {
             (None, Some(delay)) => after(now, at_most(delay, LONGEST_DELAY, "delay", &mut wrong)),
             (None, None) => now,
         };
+        // Only of what the call itself says: a call that is repeated later must be answered as it was at first.
+        if let (Some(ends), Some(due)) = (self.expires_at, self.run_at)
+            && ends <= due
+        {
+            wrong.push(FieldError::new("expires_at", "not after run_at: it would never run"));
+        }
         let max_attempts = match self.max_attempts {
             None => entry.max_attempts,
             Some(0) => {
@@ -169,8 +177,29 @@ fn args(given: Option<&RawValue>, wrong: &mut Vec<FieldError>) -> Box<RawValue> 
         wrong.push(FieldError::new("args", "an object is expected"));
     } else if given.get().len() > LARGEST_ARGS {
         wrong.push(FieldError::new("args", format!("larger than {LARGEST_ARGS} bytes")));
+    } else if depth(given.get()) > DEEPEST_ARGS {
+        wrong.push(FieldError::new("args", format!("nested deeper than {DEEPEST_ARGS} levels")));
     }
     given.to_owned()
+}
+
+/// How deep valid JSON is nested.
+fn depth(json: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in json.bytes() {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'{' | b'[') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (false, b'}' | b']') => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// The kind names a field of its arguments; the caller sent them as `args`. The place in the text of `args` alone would

@@ -136,7 +136,7 @@ impl From<JobRecord> for JobView {
         Self {
             summary,
             timeout: read.as_ref().map(|e| job::duration::format(e.timeout)),
-            unique_for: read.as_ref().map(|e| job::duration::format(e.unique_for)),
+            unique_for: read.as_ref().filter(|e| !e.unique_for.is_zero()).map(|e| job::duration::format(e.unique_for)),
             traceparent: read.as_ref().and_then(|e| e.trace_parent.clone()),
             args: read.map(|e| e.args),
             attempts: record.errors.into_iter().map(FailedAttempt::from).collect(),

@@ -6,7 +6,6 @@ mod clean;
 mod figures;
 mod http;
 mod queue;
-mod reminders;
 mod stamp;
 
 use std::path::PathBuf;
@@ -37,8 +36,6 @@ enum What {
     Queue(QueueArgs),
     /// Enqueueing over HTTP: single requests and batches of 1,000.
     Api(ApiArgs),
-    /// The scan for reminders among a million bookings, and many that are due at once.
-    Reminders(RemindersArgs),
 }
 
 /// Where the queue lies.
@@ -91,25 +88,6 @@ struct ApiArgs {
     json: bool,
 }
 
-/// How much to measure.
-#[derive(Debug, clap::Args)]
-struct RemindersArgs {
-    #[command(flatten)]
-    backend: Backend,
-    /// An empty database; what is written there is left for you to drop.
-    #[arg(long, value_name = "URL")]
-    store: String,
-    /// How many bookings there are that are not due.
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    bookings: u64,
-    /// How many reminders are due at once, two a booking.
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
-    due: u64,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
 /// Measures.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = match args.what {
@@ -122,12 +100,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Api(args) => {
             let bench = Bench::open(&args.backend).await?;
             let figures = api::run(&bench, args.requests, args.batches, args.connections).await;
-            bench.clean().await?;
-            figures?.show(args.json)
-        }
-        What::Reminders(args) => {
-            let bench = Bench::open(&args.backend).await?;
-            let figures = reminders::run(&bench, &args.store, args.bookings, args.due).await;
             bench.clean().await?;
             figures?.show(args.json)
         }

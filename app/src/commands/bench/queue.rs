@@ -130,7 +130,6 @@ fn start(bench: &Bench, concurrency: u64, loops: usize) -> Runner {
         clock,
         mailer: None,
         notices: worker::Notices::default(),
-        bookings: Arc::default(),
         meters: Meters::default(),
         secrets: None,
         public_url: String::new(),

@@ -1,7 +1,8 @@
 //! One e-mail address: `local@domain`, in the form in which SMTP carries it.
 //!
 //! 1. Controls are refused before anything else: CR and LF are how headers and commands are injected.
-//! 2. The last `@` splits; the local part is a dot-atom or a quoted string (RFC 5321 §4.1.2), at most 64 octets, ASCII.
+//! 2. The last `@` splits; the local part is a dot-atom (RFC 5321 §4.1.2), at most 64 octets, ASCII. A quoted string is refused:
+//!    mailboxes of that form exist in test suites only, and hardly a relay on the way takes them.
 //! 3. The domain goes through IDNA (RFC 5891): `Müller.example` is kept as `xn--mller-kva.example`, in lower case.
 //! 4. The whole is at most 254 octets (RFC 5321 §4.5.3.1.3 allows a path of 256 with its brackets).
 
@@ -89,31 +90,14 @@ fn check_local(local: &str) -> Result<(), AddressError> {
     if local.len() > MAX_LOCAL {
         return Err(AddressError::TooLong { part: "local part", limit: MAX_LOCAL });
     }
-    if let Some(inner) = local.strip_prefix('"') {
-        return check_quoted(inner);
+    if local.starts_with('"') {
+        return Err(AddressError::Quoted);
     }
     if let Some(found) = local.chars().find(|c| !is_atext(*c) && *c != '.') {
         return Err(AddressError::Character { part: "local part", found });
     }
     if local.split('.').any(str::is_empty) {
         return Err(AddressError::Character { part: "local part", found: '.' });
-    }
-    Ok(())
-}
-
-/// The rest of a quoted string after its opening quote (RFC 5321 §4.1.2: `qtextSMTP` and `quoted-pairSMTP`).
-fn check_quoted(rest: &str) -> Result<(), AddressError> {
-    let unclosed = AddressError::Character { part: "local part", found: '"' };
-    let inner = rest.strip_suffix('"').ok_or(unclosed.clone())?;
-    let mut chars = inner.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => {
-                chars.next().ok_or(unclosed.clone())?;
-            }
-            '"' => return Err(unclosed),
-            _ => {}
-        }
     }
     Ok(())
 }
@@ -203,8 +187,6 @@ mod tests {
     fn ordinary_addresses_are_kept_and_the_domain_is_lower_cased() {
         assert_eq!(parse("Maria.Lopez+lessons@Example.COM").unwrap(), "Maria.Lopez+lessons@example.com");
         assert_eq!(parse("o'brien@example.co.uk").unwrap(), "o'brien@example.co.uk");
-        assert_eq!(parse(r#""two words"@example.com"#).unwrap(), r#""two words"@example.com"#);
-        assert_eq!(parse(r#""a\"b@c"@example.com"#).unwrap(), r#""a\"b@c"@example.com"#);
     }
 
     #[test]
@@ -212,6 +194,13 @@ mod tests {
         let address = EmailAddress::parse("info@Bücher.example").unwrap();
         assert_eq!(address.as_str(), "info@xn--bcher-kva.example");
         assert_eq!((address.local(), address.domain()), ("info", "xn--bcher-kva.example"));
+    }
+
+    #[test]
+    fn a_quoted_local_part_is_refused_with_the_reason() {
+        for text in [r#""two words"@example.com"#, r#""a\"b@c"@example.com"#, r#""a"@example.com"#] {
+            assert_eq!(parse(text), Err(AddressError::Quoted), "{text}");
+        }
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub enum AddressError {
     /// The local part has characters outside ASCII; that needs SMTPUTF8 (RFC 6531), which no relay is asked for yet.
     #[error("the local part has characters outside ASCII, which need SMTPUTF8 and are not supported")]
     NeedsSmtpUtf8,
+    /// The local part is a quoted string: legal, but no person has one, and few relays take it.
+    #[error("a quoted local part is not supported")]
+    Quoted,
     /// The domain is no domain name, or only one label (RFC 5321 §2.3.5 wants a fully qualified one).
     #[error("the domain is not a fully qualified domain name")]
     Domain,

@@ -114,7 +114,7 @@ impl Store {
     /// A session that only reads. On SQLite it does not wait for writers.
     pub(crate) async fn read(&self) -> Result<Session, StoreError> {
         match self.db() {
-            Db::Postgres(pool) => Ok(Session::postgres(pool.acquire().await?)),
+            Db::Postgres(pool) => Ok(Session::postgres(pool.acquire().await.map_err(StoreError::of_connecting)?)),
             Db::Sqlite(sqlite) => sqlite.read().await,
         }
     }
@@ -122,7 +122,7 @@ impl Store {
     /// A session for one writing statement, which is durable when it returns.
     pub(crate) async fn write_one(&self) -> Result<Session, StoreError> {
         match self.db() {
-            Db::Postgres(pool) => Ok(Session::postgres(pool.acquire().await?)),
+            Db::Postgres(pool) => Ok(Session::postgres(pool.acquire().await.map_err(StoreError::of_connecting)?)),
             Db::Sqlite(sqlite) => Ok(sqlite.write_one()),
         }
     }
@@ -130,7 +130,9 @@ impl Store {
     /// A transaction: all of its statements happen at [`Session::commit`], or none. Dropped, it is rolled back.
     pub(crate) async fn begin(&self) -> Result<Session, StoreError> {
         match self.db() {
-            Db::Postgres(pool) => Session::begin_postgres(pool.acquire().await?).await,
+            Db::Postgres(pool) => {
+                Session::begin_postgres(pool.acquire().await.map_err(StoreError::of_connecting)?).await
+            }
             Db::Sqlite(sqlite) => sqlite.begin().await,
         }
     }

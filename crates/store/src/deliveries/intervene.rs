@@ -39,7 +39,7 @@ impl Store {
             .sql(AssertSqlSafe(format!(
                 "UPDATE deliveries SET state = 'cancelled', lease_token = NULL, next_attempt_at = NULL, touched_at = $2
                  WHERE id = $1 AND state IN ({sources})
-                 RETURNING id, idempotency_key, job_id, release, state, send_at",
+                 RETURNING id, idempotency_key, job_id, release, state",
                 sources = DeliveryState::called_off_from(),
             )))
             .bind(id)
@@ -62,7 +62,7 @@ impl Store {
                  SET state = 'queued', release = release + 1, job_id = $2, lease_token = NULL, phase = NULL,
                      next_attempt_at = NULL, job_ended = NULL, touched_at = $3, sweep_from = $3
                  WHERE id = $1 AND state IN ({sources})
-                 RETURNING id, idempotency_key, job_id, release, state, send_at",
+                 RETURNING id, idempotency_key, job_id, release, state",
                 sources = DeliveryState::Queued.sources(),
             )))
             .bind(id)
@@ -84,7 +84,7 @@ impl Store {
                 "UPDATE deliveries
                  SET state = $2, sent_at = $3, phase = NULL, lease_token = NULL, touched_at = $4
                  WHERE id = $1 AND state = 'unknown'
-                 RETURNING id, idempotency_key, job_id, release, state, send_at",
+                 RETURNING id, idempotency_key, job_id, release, state",
             )
             .bind(id)
             .bind(if sent { DeliveryState::Sent } else { DeliveryState::Failed })

@@ -124,3 +124,19 @@ async fn a_url_of_another_kind_is_refused_by_name() {
         assert!(matches!(refused, Some(StoreError::BadUrl(_))), "{url}: {refused:?}");
     }
 }
+
+#[tokio::test]
+async fn a_database_that_takes_no_connections_is_away_and_not_at_fault() {
+    let database = testkit::Database::create().await;
+    let store = Store::open(&StoreConfig::new(database.url())).await.unwrap();
+    store.migrate().await.unwrap();
+    store.record_effect("before").await.unwrap();
+    database.allow_connections(false).await;
+    // The first call may still find a connection that has just been cut.
+    let errors = [store.ping().await.unwrap_err(), store.record_effect("meanwhile").await.unwrap_err()];
+    for error in errors {
+        assert!(error.is_transient(), "{error:?}");
+    }
+    database.allow_connections(true).await;
+    store.record_effect("after").await.unwrap();
+}

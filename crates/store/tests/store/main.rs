@@ -15,7 +15,5 @@ mod intents;
 mod keys;
 mod lists;
 mod migrations;
-mod orders;
 mod people;
-mod reminders;
 mod suppressions;
