@@ -104,7 +104,7 @@ impl Store {
         if let Some(send_at) = new.send_at {
             // Silent on purpose until then.
             session
-                .sql("UPDATE deliveries SET sweep_from = $2, next_attempt_at = $2 WHERE email_id = $1")
+                .sql("UPDATE deliveries SET send_at = $2, sweep_from = $2, next_attempt_at = $2 WHERE email_id = $1")
                 .bind(new.id)
                 .bind(At(send_at))
                 .run()
@@ -152,7 +152,7 @@ async fn find(session: &mut Session, key: &str) -> Result<There, StoreError> {
 pub(super) async fn of_email(session: &mut Session, id: Uuid) -> Result<Vec<DeliveryRef>, StoreError> {
     session
         .sql(
-            "SELECT id, idempotency_key, job_id, release, state FROM deliveries WHERE email_id = $1
+            "SELECT id, idempotency_key, job_id, release, state, send_at FROM deliveries WHERE email_id = $1
              ORDER BY created_at, id",
         )
         .bind(id)

@@ -137,7 +137,7 @@ async fn release(
              SET state = 'queued', release = release + 1, job_id = $2, lease_token = NULL, phase = NULL,
                  next_attempt_at = NULL, job_ended = NULL, touched_at = $3, sweep_from = $3
              WHERE id = $1 AND state = 'suppressed'
-             RETURNING id, idempotency_key, job_id, release, state",
+             RETURNING id, idempotency_key, job_id, release, state, send_at",
         )
         .bind(id)
         .bind(job_id)
