@@ -29,5 +29,6 @@ pub mod unread;
 
 pub use limits::Rate;
 pub use router::{metrics_router, router};
+pub use routes::deliveries::{DeliverySummary, DeliveryView};
 pub use serve::serve;
 pub use state::{Dev, Parts, Settings, State};

@@ -64,6 +64,8 @@ pub enum Command {
     Templates(commands::templates::Args),
     /// Checks a sender's domain, makes and rotates its keys.
     Domain(commands::domain::Args),
+    /// Says what became of a mail; resends, cancels and resolves those that are stuck.
+    Delivery(commands::delivery::Args),
     /// Checks queue, store and settings, and says what to mend.
     Doctor(commands::doctor::Args),
     /// Measures, through the production path.
@@ -101,6 +103,7 @@ mod tests {
                     assert!(arg.get_help().is_some(), "{path} {} is not explained", arg.get_id());
                 }
                 let ours = [
+                    "delivery",
                     "migrate",
                     "enqueue",
                     "jobs",

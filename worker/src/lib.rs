@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod layers;
 pub mod mailer;
 pub mod notices;
+pub mod pace;
 pub mod registry;
 pub mod run;
 pub mod runner;

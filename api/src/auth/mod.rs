@@ -41,6 +41,12 @@ impl<Need> Caller<Need> {
         self.key.name()
     }
 
+    /// The caller, as a history names it.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        format!("API key {}", self.key.name())
+    }
+
     /// The scope of an idempotency key: this API key, this route. One client's keys never meet another's.
     #[must_use]
     pub fn idempotency_scope(&self, route: &str) -> String {
@@ -83,6 +89,8 @@ needs! {
     EmailsWrite = EmailsWrite;
     /// Hand in what mail servers sent back.
     InboundWrite = InboundWrite;
+    /// Send mails again, call them off, say what became of them.
+    DeliveriesWrite = EmailsWrite;
     /// Stop and start whole queues.
     Operate = Admin;
 }

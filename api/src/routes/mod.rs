@@ -2,7 +2,7 @@
 
 mod bookings;
 mod debug;
-mod deliveries;
+pub(crate) mod deliveries;
 pub(crate) mod docs;
 mod domains;
 mod emails;

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::harness::{App, Post};
 
 /// What the contract lists and this release has, outside `postrider dev`.
-const ROUTES: [&str; 37] = [
+const ROUTES: [&str; 40] = [
     "POST /v1/emails",
     "GET /v1/emails/{id}",
     "POST /v1/emails/{id}/cancel",
@@ -41,6 +41,9 @@ const ROUTES: [&str; 37] = [
     "GET /v1/domains/{name}",
     "GET /v1/domains/{name}/checks",
     "POST /v1/domains/{name}/check",
+    "POST /v1/deliveries/{id}/resend",
+    "POST /v1/deliveries/{id}/cancel",
+    "POST /v1/deliveries/{id}/resolve",
     "GET /v1/debug/effects",
     "GET /healthz",
     "GET /readyz",

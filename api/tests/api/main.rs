@@ -3,6 +3,7 @@
 
 mod bookings;
 mod contract;
+mod deliveries;
 mod domains;
 mod emails;
 mod harness;

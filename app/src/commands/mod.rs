@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod bench;
+pub mod delivery;
 pub mod dev;
 pub mod doctor;
 pub mod domain;
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Suppressions(args) => suppressions::run(globals, &args).await,
         Command::Templates(args) => templates::run(globals, &args),
         Command::Domain(args) => domain::run(globals, &args).await,
+        Command::Delivery(args) => delivery::run(globals, &args).await,
         Command::Doctor(args) => doctor::run(globals, &args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Config => crate::output::print(config::DEFAULT_TOML).map(|()| ExitCode::SUCCESS),

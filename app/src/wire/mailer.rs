@@ -9,7 +9,8 @@ use mail::{DkimKey, DkimSigner, EmailAddress, RecipientRule, Renderer, SenderPro
 use secrecy::SecretString;
 use store::Category;
 use worker::Mailer;
-use worker::mailer::Sender;
+use worker::mailer::{Fallback, Sender};
+use worker::pace::Paces;
 
 /// The way out for mail; `None` without a relay or without a sender that can sign.
 pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
@@ -24,11 +25,13 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
         }
     }
     let Some(ehlo_name) = ehlo else { return Ok(None) };
+    let second = mail.fallback.as_ref().map(|relay| SmtpTransport::new(relay_config(mail, relay, ehlo_name.clone())));
+    let fallback = second.transpose().context("mail.fallback")?.map(Fallback::new);
     let transport = SmtpTransport::new(relay_config(mail, relay, ehlo_name)).context("mail.transport")?;
     let renderer = Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?;
     let gate = Arc::new(super::gate::gate(config)?);
     let recipients = recipients(mail)?;
-    Ok(Some(Mailer { renderer, senders, gate, recipients, transport }))
+    Ok(Some(Mailer { renderer, senders, gate, recipients, transport, fallback, paces: Paces::default() }))
 }
 
 /// The sender; none without a key that signs for its domain.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod bulk;
+mod delivery;
 mod doctor;
 mod domain;
 mod enqueue;

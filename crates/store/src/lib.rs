@@ -22,6 +22,7 @@ mod keys;
 mod migrations;
 mod page;
 mod people;
+mod scratch;
 mod suppressions;
 
 pub use bookings::{
@@ -30,8 +31,9 @@ pub use bookings::{
 };
 pub use db::{Backend, Store, StoreConfig};
 pub use deliveries::{
-    Attempt, AttemptOutcome, AttemptReport, Begun, Category, Class, Delivery, DeliveryEvent, DeliveryEventKind,
-    DeliveryFilter, DeliveryRef, DeliveryState, MailPhase, Moved, NewDelivery, OnTheWire,
+    Action, Attempt, AttemptOutcome, AttemptReport, Begun, By, Category, Class, Deed, Delivery, DeliveryEvent,
+    DeliveryEventKind, DeliveryFilter, DeliveryRef, DeliveryState, History, MailPhase, Moved, NewDelivery, OnTheWire,
+    story,
 };
 pub use domains::{Domain, DomainCheck, DomainState, NewDomainCheck};
 pub use effects::Effect;
@@ -43,6 +45,7 @@ pub use keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};
 pub use migrations::{MigrationStatus, MigrationStep};
 pub use page::Page;
 pub use people::{ERASED_ADDRESS, Erased, PersonExport, PersonMail};
+pub use scratch::Scratch;
 pub use suppressions::{
     Added, Covers, Lifted, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which,
 };

@@ -1,7 +1,7 @@
 //! Setting held mails on their way again, when their domain is mended.
 
 use queue::Enqueue;
-use store::{Moved, StoreError};
+use store::{By, Moved, StoreError};
 use tracing::{debug, info};
 
 use super::{Means, Plan, emails};
@@ -14,6 +14,7 @@ const PAGE: u32 = 200;
 /// enqueued is waiting in the ledger, and the sweep enqueues it.
 pub async fn held(means: Means<'_>, plan: &Plan) -> Result<usize, StoreError> {
     let senders: Vec<&str> = plan.senders.iter().map(String::as_str).collect();
+    let domain = format!("the domain {}, mended", plan.domain);
     let mut released = 0;
     loop {
         let ids = means.store.held_mails(&senders, PAGE).await?;
@@ -21,7 +22,7 @@ pub async fn held(means: Means<'_>, plan: &Plan) -> Result<usize, StoreError> {
         for id in &ids {
             let now = means.clock.now();
             let job = means.ids.next(&emails()).uuid();
-            if let Moved::Done(mail) = means.store.release_delivery(*id, job, now).await? {
+            if let Moved::Done(mail) = means.store.release_delivery(*id, job, By::repair(job, &domain), now).await? {
                 jobs.push(intents::delivery(&mail, now).into());
             }
         }

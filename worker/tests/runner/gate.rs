@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use worker::gate::{Cause, Decision, watch};
 use worker::notices::Webhook;
+use worker::pace::Paces;
 use worker::{Gate, Mailer, Notices};
 
 use crate::cases::accept;
@@ -50,6 +51,8 @@ impl Yard {
             recipients: mail::RecipientRule::default(),
             transport: SmtpTransport::new(RelayConfig::plain(catcher.addr(), &mail::zone::ehlo_name(DEV_DOMAIN)))
                 .unwrap(),
+            fallback: None,
+            paces: Paces::default(),
         };
         let mut stage = Stage::sqlite().await;
         stage.context.mailer = Some(Arc::new(mailer));

@@ -17,6 +17,7 @@ use testkit::Database;
 use tokio::runtime::Handle;
 use worker::Mailer;
 use worker::mailer::Sender;
+use worker::pace::Paces;
 
 use crate::domain::gate;
 use crate::stage::{Stage, queue};
@@ -24,25 +25,34 @@ use crate::stage::{Stage, queue};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A stage with a way out for mail.
-struct Post {
-    stage: Stage,
-    catcher: Catcher,
+pub struct Post {
+    pub stage: Stage,
+    pub catcher: Catcher,
     _dns: DnsServer,
 }
 
 impl Post {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    /// The same with a relay that is spoken to in another way.
+    pub async fn open_with(change: impl FnOnce(&mut RelayConfig)) -> Self {
         let key = DkimKey::generate().unwrap();
         let dns = DnsServer::start(dev_zone(DEV_DOMAIN, "runner", &key.public_txt()).unwrap()).await.unwrap();
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let verifier = Verifier::new(dns.addr()).unwrap();
         let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
+        let mut relay = RelayConfig::plain(catcher.addr(), &ehlo_name(DEV_DOMAIN));
+        change(&mut relay);
         let mailer = Mailer {
             renderer: Renderer::new(None).unwrap(),
             senders: [("bookings".to_owned(), sender(&key, "runner"))].into(),
             gate: gate(&dns, DEV_DOMAIN, &[("runner", &key)]),
             recipients: RecipientRule::default(),
-            transport: SmtpTransport::new(RelayConfig::plain(catcher.addr(), &ehlo_name(DEV_DOMAIN))).unwrap(),
+            transport: SmtpTransport::new(relay).unwrap(),
+            fallback: None,
+            paces: Paces::default(),
         };
         let mut stage = Stage::sqlite().await;
         stage.context.mailer = Some(Arc::new(mailer));
@@ -58,20 +68,25 @@ impl Post {
         post
     }
 
-    fn script(&self, script: impl Fn(&Step<'_>) -> Reaction + Send + Sync + 'static) {
+    pub fn script(&self, script: impl Fn(&Step<'_>) -> Reaction + Send + Sync + 'static) {
         let script: Script = Arc::new(script);
         self.catcher.set_script(Some(script));
     }
 
     /// Writes a mail and enqueues its job.
     async fn send(&self) -> Delivery {
+        self.send_to("zoe.lindstrom@example.com", Category::Booking).await
+    }
+
+    /// The same to another person, of another kind.
+    pub async fn send_to(&self, to: &str, category: Category) -> Delivery {
         let context = &self.stage.context;
         let id = context.ids.next(&queue("emails")).uuid();
         let sample = include_str!("../../../email_templates/booking_confirmed_student/sample.json");
-        let (template, to) = ("booking_confirmed_student", "zoe.lindstrom@example.com");
+        let template = "booking_confirmed_student";
         let new = NewDelivery {
             data: serde_json::from_str(sample).unwrap(),
-            ..NewDelivery::new(id, id.to_string(), Category::Booking, template, "bookings", to)
+            ..NewDelivery::new(id, id.to_string(), category, template, "bookings", to)
         };
         let now = context.clock.now();
         let written = context.store.insert_deliveries(&[new], now).await.unwrap();
@@ -79,7 +94,7 @@ impl Post {
         self.delivery(id).await
     }
 
-    async fn delivery(&self, id: uuid::Uuid) -> Delivery {
+    pub async fn delivery(&self, id: uuid::Uuid) -> Delivery {
         self.stage.context.store.get_delivery(id).await.unwrap().unwrap().0
     }
 

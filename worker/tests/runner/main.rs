@@ -8,6 +8,7 @@ mod domain;
 mod gate;
 mod hands;
 mod mails;
+mod relays;
 mod stage;
 
 macro_rules! on_both {

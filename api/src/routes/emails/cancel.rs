@@ -2,10 +2,12 @@
 
 use axum::Json;
 use axum::extract::State as Shared;
+use job::Job;
 use serde::Serialize;
-use store::Moved;
+use store::{By, Moved};
 use utoipa::ToSchema;
 use uuid::Uuid;
+use worker::jobs::email_send::EmailSend;
 
 use super::create::EmailDeliveryView;
 use super::read::find;
@@ -38,20 +40,21 @@ pub struct EmailCancelledView {
 )]
 pub async fn cancel(
     Shared(state): Shared<State>,
-    _: Caller<EmailsWrite>,
+    caller: Caller<EmailsWrite>,
     Path(id): Path<String>,
 ) -> Result<Json<EmailCancelledView>, ApiError> {
-    let (id, deliveries) = call_off(&state, &id).await?;
+    let (id, deliveries) = call_off(&state, &id, &caller.actor()).await?;
     Ok(Json(EmailCancelledView { id, deliveries }))
 }
 
 /// Calls off what can be. Errors: 404; 409 if nothing can be.
-pub(super) async fn call_off(state: &State, id: &str) -> Result<(Uuid, Vec<EmailDeliveryView>), ApiError> {
+pub(super) async fn call_off(state: &State, id: &str, actor: &str) -> Result<(Uuid, Vec<EmailDeliveryView>), ApiError> {
     let (email, rows) = find(state, id).await?;
     let mut deliveries = Vec::with_capacity(rows.len());
     let mut called_off = false;
     for row in rows {
-        let state = match state.store.cancel_delivery(row.id, state.clock.now()).await? {
+        let by = By::person(state.new_id(&EmailSend::queue()).uuid(), actor);
+        let state = match state.store.cancel_delivery(row.id, by, state.clock.now()).await? {
             Moved::Done(now) => {
                 called_off = true;
                 now.state

@@ -5,7 +5,9 @@ mod api;
 mod clean;
 mod figures;
 mod http;
+mod mail;
 mod queue;
+mod sink;
 mod stamp;
 
 use std::path::PathBuf;
@@ -16,8 +18,7 @@ use ::queue::redis::RedisBroker;
 use ::queue::{Broker, Settings};
 use anyhow::Context as _;
 use job::{IdSource, QueueName, SystemClock};
-use store::{Store, StoreConfig};
-use tokio::time::Duration;
+use store::{Scratch, Store, StoreConfig};
 
 use super::Usage;
 
@@ -36,6 +37,11 @@ enum What {
     Queue(QueueArgs),
     /// Enqueueing over HTTP: single requests and batches of 1,000.
     Api(ApiArgs),
+    /// Mails: render, sign (RSA-2048), SMTP to a local sink, ledger.
+    Mail(MailArgs),
+    /// The sink of `bench mail`.
+    #[command(hide = true)]
+    Sink,
 }
 
 /// Where the queue lies.
@@ -88,31 +94,74 @@ struct ApiArgs {
     json: bool,
 }
 
+/// How much to measure.
+#[derive(Debug, clap::Args)]
+struct MailArgs {
+    #[command(flatten)]
+    backend: Backend,
+    /// A Postgres for the store: a database of its own is made there and removed at the end. Without it the store is a SQLite
+    /// file, beside that of --sqlite or in the folder for temporary files.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// How many mails.
+    #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    mails: u64,
+    /// How many mails are under way at a time.
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    concurrency: u64,
+    /// How many connections to the sink.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    connections: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Measures.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = match args.what {
         What::Queue(args) => {
-            let bench = Bench::open(&args.backend).await?;
+            let bench = Bench::open(&args.backend, "bench", Tables::Memory).await?;
             let figures = queue::run(&bench, args.jobs, args.concurrency, args.latency_jobs).await;
             bench.clean().await?;
             figures?.show(args.json)
         }
         What::Api(args) => {
-            let bench = Bench::open(&args.backend).await?;
+            let bench = Bench::open(&args.backend, "bench", Tables::Memory).await?;
             let figures = api::run(&bench, args.requests, args.batches, args.connections).await;
             bench.clean().await?;
             figures?.show(args.json)
         }
+        What::Mail(args) => {
+            let tables = args.postgres.map_or(Tables::File, Tables::Postgres);
+            let bench = Bench::open(&args.backend, "emails", tables).await?;
+            let figures = mail::run(&bench, args.mails, args.concurrency, args.connections).await;
+            bench.clean().await?;
+            figures?.show(args.json)
+        }
+        What::Sink => return sink::run().await,
     };
     println!("{json}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the store of a measurement lies.
+enum Tables {
+    /// In memory: it is not what is measured.
+    Memory,
+    /// In a new SQLite file.
+    File,
+    /// In a new database of this Postgres.
+    Postgres(String),
 }
 
 /// A queue and a store of their own, for one measurement.
 struct Bench {
     broker: Arc<dyn Broker>,
     redis: Option<RedisBroker>,
-    file: Option<PathBuf>,
+    /// SQLite files that are removed at the end.
+    files: Vec<PathBuf>,
+    scratch: Option<Scratch>,
     prefix: String,
     store: Store,
     ids: Arc<IdSource>,
@@ -120,11 +169,11 @@ struct Bench {
 }
 
 impl Bench {
-    async fn open(backend: &Backend) -> anyhow::Result<Self> {
+    async fn open(backend: &Backend, queue: &str, tables: Tables) -> anyhow::Result<Self> {
         let prefix = format!("postrider-bench-{:08x}", rand::random::<u32>());
-        let queue = QueueName::new("bench")?;
+        let queue = QueueName::new(queue)?;
         let settings = Settings { queues: vec![queue.clone()], ..Settings::default() };
-        let (mut redis, mut file) = (None, None);
+        let (mut redis, mut files, mut scratch) = (None, Vec::new(), None);
         let broker: Arc<dyn Broker> = match (&backend.redis, &backend.sqlite) {
             (Some(url), _) => {
                 let broker = RedisBroker::connect(url, &prefix, settings).await.context("--redis")?;
@@ -137,24 +186,40 @@ impl Bench {
                         Usage(format!("--sqlite {}: there is such a file; name a new one", path.display())).into()
                     );
                 }
-                file = Some(path.clone());
+                files.push(path.clone());
                 Arc::new(::queue::sqlite::SqliteBroker::open(&path.display().to_string(), settings).await?)
             }
             (None, None) => return Err(Usage("--redis URL or --sqlite FILE".to_owned()).into()),
         };
-        let url = "sqlite::memory:".to_owned();
-        let store =
-            Store::open(&StoreConfig { url, max_connections: 2, acquire_timeout: Duration::from_secs(5) }).await?;
+        let url = match tables {
+            Tables::Memory => "sqlite::memory:".to_owned(),
+            Tables::File => {
+                let beside = backend.sqlite.clone().unwrap_or_else(|| std::env::temp_dir().join(&prefix));
+                let mut file = beside.into_os_string();
+                file.push("-store");
+                files.push(file.clone().into());
+                format!("sqlite:{}", PathBuf::from(file).display())
+            }
+            Tables::Postgres(url) => {
+                let made = Scratch::create(&url, &prefix.replace('-', "_")).await.context("--postgres")?;
+                scratch.insert(made).url()
+            }
+        };
+        let store = Store::open(&StoreConfig::new(url)).await?;
         store.migrate().await?;
         let ids = Arc::new(IdSource::new(Arc::new(SystemClock)));
-        Ok(Self { broker, redis, file, prefix, store, ids, queue })
+        Ok(Self { broker, redis, files, scratch, prefix, store, ids, queue })
     }
 
-    async fn clean(&self) -> anyhow::Result<()> {
+    async fn clean(self) -> anyhow::Result<()> {
         if let Some(redis) = &self.redis {
             clean::keys(redis, &self.prefix).await?;
         }
-        if let Some(file) = &self.file {
+        self.store.close().await;
+        if let Some(scratch) = self.scratch {
+            scratch.remove().await.context("--postgres")?;
+        }
+        for file in &self.files {
             for end in ["", "-wal", "-shm"] {
                 let mut name = file.clone().into_os_string();
                 name.push(end);

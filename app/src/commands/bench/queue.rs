@@ -10,7 +10,7 @@ use queue::consumer::Share;
 use serde_json::value::RawValue;
 use telemetry::metrics::Meters;
 use tokio::time::Instant;
-use worker::{Context, Registry, Runner, RunnerSettings};
+use worker::{Context, Mailer, Registry, Runner, RunnerSettings};
 
 use super::figures::{Figures, info, own_cpu, own_memory, percentile, redis_cpu};
 use super::{Bench, stamp::Stamp};
@@ -111,7 +111,6 @@ pub async fn run(bench: &Bench, jobs: u64, concurrency: u64, latency_jobs: u64) 
 }
 
 fn start(bench: &Bench, concurrency: u64, loops: usize) -> Runner {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let settings = RunnerSettings {
         queues: vec![Share { queue: bench.queue.clone(), weight: 1, limit: None }],
         concurrency: concurrency as usize,
@@ -123,18 +122,22 @@ fn start(bench: &Bench, concurrency: u64, loops: usize) -> Runner {
         sweep_after: Duration::from_secs(30),
         worker: crate::process::start_id(),
     };
-    let context = Context {
+    Runner::start(settings, Arc::new(Registry::standard(true).with::<Stamp>()), context(bench, None))
+}
+
+/// What the jobs of a measurement may use.
+pub(super) fn context(bench: &Bench, mailer: Option<Mailer>) -> Context {
+    Context {
         store: bench.store.clone(),
         broker: Arc::clone(&bench.broker),
         ids: Arc::clone(&bench.ids),
-        clock,
-        mailer: None,
+        clock: Arc::new(SystemClock),
+        mailer: mailer.map(Arc::new),
         notices: worker::Notices::default(),
         meters: Meters::default(),
         secrets: None,
         public_url: String::new(),
-    };
-    Runner::start(settings, Arc::new(Registry::standard(true).with::<Stamp>()), context)
+    }
 }
 
 /// A no-op job with the payload that the peers' scripts use.
@@ -153,7 +156,7 @@ async fn cpu_of_redis(bench: &Bench) -> anyhow::Result<Option<f64>> {
 }
 
 /// Waits until no job waits or runs.
-async fn wait_empty(bench: &Bench, total: u64) -> anyhow::Result<()> {
+pub(super) async fn wait_empty(bench: &Bench, total: u64) -> anyhow::Result<()> {
     loop {
         let stats = bench.broker.stats().await?;
         let queue = stats.iter().find(|stats| stats.queue == bench.queue).context("the queue of the measurement")?;
@@ -167,7 +170,7 @@ async fn wait_empty(bench: &Bench, total: u64) -> anyhow::Result<()> {
 }
 
 /// Says on a terminal how far it is.
-fn progress(what: &str, done: u64, of: u64) {
+pub(super) fn progress(what: &str, done: u64, of: u64) {
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K{what} {done} of {of}\r");
     }

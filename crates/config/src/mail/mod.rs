@@ -30,6 +30,9 @@ pub struct Mail {
     /// The relay; none: nothing can be sent.
     #[serde(default)]
     pub transport: Option<Relay>,
+    /// A second relay, for when the first is away; none: mail waits for the first.
+    #[serde(default)]
+    pub fallback: Option<Relay>,
     /// The domain of senders that are given by their local part only.
     #[serde(default)]
     pub domain: Option<String>,
@@ -100,6 +103,7 @@ impl Default for Mail {
     fn default() -> Self {
         Self {
             transport: None,
+            fallback: None,
             domain: None,
             bounce_domain: None,
             helo: None,
@@ -167,6 +171,13 @@ impl Mail {
             let reason = format!("{include:?} is no name of an SPF record, like spf.relay.example");
             check.that(check::is_spf_name(include), "relay_include", reason);
         }
+        let alone = self.fallback.is_none() || self.transport.is_some();
+        check.that(alone, "fallback", "is for when mail.transport is away, and that is not set");
+        check.that(
+            self.fallback.is_none() || self.fallback != self.transport,
+            "fallback",
+            "is the same relay as mail.transport",
+        );
         check.number("max_connections", self.max_connections, 1..=1000);
         check.number("max_messages", self.max_messages, 1..=100_000);
         check.time("idle_timeout", self.idle_timeout, Duration::from_secs(1)..=Duration::from_mins(5));

@@ -92,6 +92,10 @@ impl Session {
             Scripted::ProceedThenClose => true,
             Scripted::Done(flow) => return Ok(flow),
         };
+        let Some(verifier) = &self.shared.verifier else {
+            self.shared.inbox.count();
+            return Ok(self.accept(250, "2.0.0 taken"));
+        };
         let mail_from = envelope.from.as_ref().map(EmailAddress::as_str);
         let received = Received {
             raw: &message,
@@ -99,7 +103,7 @@ impl Session {
             ehlo: self.ehlo.as_deref().unwrap_or_default(),
             mail_from,
         };
-        let judged = tokio::time::timeout(JUDGE_TIMEOUT, self.shared.verifier.verify(&received)).await;
+        let judged = tokio::time::timeout(JUDGE_TIMEOUT, verifier.verify(&received)).await;
         let verdicts = judged.unwrap_or(Verdicts::UNJUDGED);
         let mail_from = mail_from.map(str::to_owned);
         let rcpt_to = envelope.to.iter().map(ToString::to_string).collect();

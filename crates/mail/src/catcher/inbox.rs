@@ -58,6 +58,11 @@ impl Inbox {
         id
     }
 
+    /// Counts a mail that is not kept.
+    pub(super) fn count(&self) {
+        self.shared.received.send_modify(|count| *count += 1);
+    }
+
     /// All mails that are kept, newest first.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<CaughtMail>> {

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use job::Clock;
+use job::{Clock, SystemClock};
 use secrecy::SecretString;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -93,7 +93,8 @@ pub struct Catcher {
 /// What all sessions of one catcher share.
 pub(crate) struct Shared {
     pub(crate) options: CatcherOptions,
-    pub(crate) verifier: Verifier,
+    /// `None`: nothing is judged and nothing is kept.
+    pub(crate) verifier: Option<Verifier>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inbox: Inbox,
     pub(crate) script: RwLock<Option<Script>>,
@@ -117,6 +118,24 @@ impl Catcher {
     pub async fn start_with(
         bind: SocketAddr,
         verifier: Verifier,
+        clock: Arc<dyn Clock>,
+        options: CatcherOptions,
+    ) -> io::Result<Self> {
+        Self::listen(bind, Some(verifier), clock, options).await
+    }
+
+    /// Listens on `bind` as a sink: it takes every mail, judges none and keeps none; [`Inbox::received`] counts them. For
+    /// measuring a sender.
+    ///
+    /// # Errors
+    /// The address could not be bound.
+    pub async fn sink(bind: SocketAddr, options: CatcherOptions) -> io::Result<Self> {
+        Self::listen(bind, None, Arc::new(SystemClock), options).await
+    }
+
+    async fn listen(
+        bind: SocketAddr,
+        verifier: Option<Verifier>,
         clock: Arc<dyn Clock>,
         options: CatcherOptions,
     ) -> io::Result<Self> {

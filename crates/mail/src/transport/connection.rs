@@ -76,14 +76,17 @@ impl Connection {
         let mail = self.mail_command(envelope, message)?;
         let rcpt = format!("RCPT TO:<{}>\r\n", envelope.to);
         if self.offers.pipelining {
-            let both = self.smtp.command(format!("{mail}{rcpt}"));
-            expect(both, timeouts.command, SendPhase::Mail, 2, &self.meter).await?;
+            // DATA may end a group (RFC 2920 §3.1). Should it be answered 354 although the recipient was refused, this
+            // connection is dropped and no message follows.
+            let all = self.smtp.command(format!("{mail}{rcpt}DATA\r\n"));
+            expect(all, timeouts.command, SendPhase::Mail, 2, &self.meter).await?;
             expect(self.smtp.read_response(), timeouts.command, SendPhase::Rcpt, 2, &self.meter).await?;
+            expect(self.smtp.read_response(), timeouts.data, SendPhase::Data, 3, &self.meter).await?;
         } else {
             expect(self.smtp.command(mail), timeouts.command, SendPhase::Mail, 2, &self.meter).await?;
             expect(self.smtp.command(rcpt), timeouts.command, SendPhase::Rcpt, 2, &self.meter).await?;
+            expect(self.smtp.command(Data), timeouts.data, SendPhase::Data, 3, &self.meter).await?;
         }
-        expect(self.smtp.command(Data), timeouts.data, SendPhase::Data, 3, &self.meter).await?;
         Ok(())
     }
 

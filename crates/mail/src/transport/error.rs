@@ -101,6 +101,21 @@ impl SendError {
         self.kind == SendErrorKind::Permanent && self.phase >= SendPhase::Mail
     }
 
+    /// The relay itself is at fault, not the mail, and certainly does not have it: another relay may try.
+    #[must_use]
+    pub fn is_about_the_relay(&self) -> bool {
+        use SendErrorKind as K;
+        let broken = matches!(self.kind, K::Network | K::Timeout | K::Protocol) || self.code == Some(421);
+        self.phase < SendPhase::Mail || (self.phase < SendPhase::Dot && broken)
+    }
+
+    /// The receiver asks for fewer mails: 421, or 4.7.x (RFC 3463 §3.8), said about a mail.
+    #[must_use]
+    pub fn asks_for_less(&self) -> bool {
+        let policy = self.enhanced.as_deref().is_some_and(|code| code.starts_with("4.7."));
+        self.phase >= SendPhase::Mail && (self.code == Some(421) || policy)
+    }
+
     /// The relay certainly does not have the mail, and may take it later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! The pool is ours and lettre speaks the protocol, because what a failed send may do next hangs on where it failed:
 //! 1. A connection is taken from the pool or made (TCP, TLS, greeting, EHLO, AUTH).
-//! 2. MAIL and RCPT (together, where the relay pipelines), then DATA. Until here a connection that died while it idled is
+//! 2. MAIL, RCPT and DATA (together, where the relay pipelines). Until here a connection that died while it idled is
 //!    replaced by a fresh one, silently: nothing was asked of the relay yet.
 //! 3. After the 354 the caller's hook runs: the ledger writes that the mail may now leave. If it fails, the connection is
 //!    dropped and nothing was sent.

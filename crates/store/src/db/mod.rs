@@ -3,8 +3,10 @@
 //! 1. [`Store::open`] reads the URL and prepares either a Postgres pool or a SQLite writer with its readers.
 //! 2. Each operation opens a [`Session`]: to read, to write one statement, or to write several in one transaction.
 //! 3. A session takes one SQL text and its values, and runs it on whichever database it is (`session`, `value`).
-//! 4. On SQLite all writing goes through one task, which commits what is ready together (`writer`).
+//! 4. On SQLite all writing goes through one task, which commits what is ready together (`writer`). On Postgres the busiest
+//!    statements of the mail ledger do the same (`batch`).
 
+mod batch;
 mod postgres;
 mod session;
 mod sqlite;
@@ -17,9 +19,11 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::deliveries::Batches;
 use crate::error::StoreError;
 use crate::words::words;
 
+pub(crate) use batch::Batch;
 pub(crate) use postgres::connect as connect_to_postgres;
 pub(crate) use session::{Record, Row, Session, Statement};
 pub(crate) use value::At;
@@ -57,6 +61,7 @@ impl StoreConfig {
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Db>,
+    batches: Arc<Batches>,
 }
 
 pub(crate) enum Db {
@@ -78,7 +83,7 @@ impl Store {
         } else {
             return Err(StoreError::BadUrl("it must begin with sqlite: or postgres://".to_owned()));
         };
-        Ok(Self { inner: Arc::new(db) })
+        Ok(Self { inner: Arc::new(db), batches: Arc::default() })
     }
 
     /// Which database this store is kept in.
@@ -109,6 +114,10 @@ impl Store {
 
     pub(crate) fn db(&self) -> &Db {
         &self.inner
+    }
+
+    pub(crate) fn batches(&self) -> &Batches {
+        &self.batches
     }
 
     /// A session that only reads. On SQLite it does not wait for writers.

@@ -7,7 +7,7 @@ use super::class::Class;
 use super::record::{Delivery, delivery_columns};
 use super::settle::{AttemptReport, write_attempt};
 use super::state::{AttemptOutcome, DeliveryState, MailPhase};
-use crate::db::{At, Record, Row, Store};
+use crate::db::{At, Backend, Record, Row, Store};
 use crate::error::StoreError;
 
 /// What an attempt found when it wanted to begin.
@@ -114,6 +114,9 @@ impl Store {
         message: &OnTheWire,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        if self.backend() == Backend::Postgres {
+            return self.mark_data_together(id, lease_token, message, now).await;
+        }
         let marked = self
             .write_one()
             .await?
@@ -133,6 +136,9 @@ impl Store {
     }
 
     async fn begin_waiting(&self, id: Uuid, lease_token: u64, now: Timestamp) -> Result<Option<Delivery>, StoreError> {
+        if self.backend() == Backend::Postgres {
+            return self.begin_together(id, lease_token, now).await;
+        }
         self.write_one()
             .await?
             .sql(concat!(

@@ -1,13 +1,58 @@
-//! What people and repaired domains do to a mail from outside of any attempt.
+//! What people and repaired domains do to a mail from outside of any attempt. Each deed is noted in the mail's history, in
+//! the transaction that does it.
 
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::class::Class;
 use super::record::DeliveryRef;
 use super::state::DeliveryState;
 use crate::db::{At, Record, Row, Session, Store};
 use crate::error::StoreError;
+use crate::words::words;
+
+/// How often a row that changes under our eyes is looked at again.
+const LOOKS: usize = 8;
+
+words! {
+    /// What was done to a mail.
+    pub enum Action {
+        /// It was called off.
+        Cancel = "cancel",
+        /// It was set on its way again.
+        Resend = "resend",
+        /// Somebody found out that it arrived.
+        ResolveSent = "resolve_sent",
+        /// Somebody found out that it did not.
+        ResolveFailed = "resolve_failed",
+    }
+}
+
+/// Who does it.
+#[derive(Debug, Clone, Copy)]
+pub struct By<'a> {
+    /// The id of the note in the history.
+    pub id: Uuid,
+    /// The API key's name, `command line`, the domain that was repaired …
+    pub actor: &'a str,
+    /// Whether a person wants it now: then a deadline that is near or past is put off by what the mail's class is worth.
+    /// Released by a repair, a mail that is worth nothing any more expires.
+    pub person: bool,
+}
+
+impl<'a> By<'a> {
+    /// A person, or a program that acts for one.
+    #[must_use]
+    pub fn person(id: Uuid, actor: &'a str) -> Self {
+        Self { id, actor, person: true }
+    }
+
+    /// Something that stood in the way is gone.
+    #[must_use]
+    pub fn repair(id: Uuid, actor: &'a str) -> Self {
+        Self { id, actor, person: false }
+    }
+}
 
 /// What came of an intervention.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +65,26 @@ pub enum Moved {
     Missing,
 }
 
-struct StateOf(DeliveryState);
+/// A mail as it was found.
+struct Found {
+    state: DeliveryState,
+    class: Class,
+    deadline: Option<Timestamp>,
+}
 
-impl Record for StateOf {
+impl Record for Found {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get("state")?))
+        let deadline = row.get::<Option<At>>("deadline")?.map(Timestamp::from);
+        Ok(Self { state: row.get("state")?, class: row.get("class")?, deadline })
     }
+}
+
+/// What changes beside the state.
+struct Change {
+    action: Action,
+    to: DeliveryState,
+    /// The job of a release.
+    job_id: Option<Uuid>,
 }
 
 impl Store {
@@ -33,20 +92,9 @@ impl Store {
     ///
     /// # Errors
     /// As the database says.
-    pub async fn cancel_delivery(&self, id: Uuid, now: Timestamp) -> Result<Moved, StoreError> {
-        let mut session = self.write_one().await?;
-        let cancelled = session
-            .sql(AssertSqlSafe(format!(
-                "UPDATE deliveries SET state = 'cancelled', lease_token = NULL, next_attempt_at = NULL, touched_at = $2
-                 WHERE id = $1 AND state IN ({sources})
-                 RETURNING id, idempotency_key, job_id, release, state",
-                sources = DeliveryState::called_off_from(),
-            )))
-            .bind(id)
-            .bind(At(now))
-            .optional()
-            .await?;
-        moved(&mut session, id, cancelled).await
+    pub async fn cancel_delivery(&self, id: Uuid, by: By<'_>, now: Timestamp) -> Result<Moved, StoreError> {
+        let change = Change { action: Action::Cancel, to: DeliveryState::Cancelled, job_id: None };
+        self.intervene(id, DeliveryState::can_be_called_off, &change, by, now).await
     }
 
     /// Sets a mail on its way again, under a new job: enqueue it under the key and the release number that this answers.
@@ -54,53 +102,118 @@ impl Store {
     ///
     /// # Errors
     /// As the database says.
-    pub async fn release_delivery(&self, id: Uuid, job_id: Uuid, now: Timestamp) -> Result<Moved, StoreError> {
-        let mut session = self.write_one().await?;
-        let released = session
-            .sql(AssertSqlSafe(format!(
-                "UPDATE deliveries
-                 SET state = 'queued', release = release + 1, job_id = $2, lease_token = NULL, phase = NULL,
-                     next_attempt_at = NULL, job_ended = NULL, touched_at = $3, sweep_from = $3
-                 WHERE id = $1 AND state IN ({sources})
-                 RETURNING id, idempotency_key, job_id, release, state",
-                sources = DeliveryState::Queued.sources(),
-            )))
-            .bind(id)
-            .bind(job_id)
-            .bind(At(now))
-            .optional()
-            .await?;
-        moved(&mut session, id, released).await
+    pub async fn release_delivery(
+        &self,
+        id: Uuid,
+        job_id: Uuid,
+        by: By<'_>,
+        now: Timestamp,
+    ) -> Result<Moved, StoreError> {
+        let change = Change { action: Action::Resend, to: DeliveryState::Queued, job_id: Some(job_id) };
+        self.intervene(id, |from| from.can(DeliveryState::Queued), &change, by, now).await
     }
 
     /// Says what became of a mail whose fate was unknown: it was `sent`, or it was not.
     ///
     /// # Errors
     /// As the database says.
-    pub async fn resolve_delivery(&self, id: Uuid, sent: bool, now: Timestamp) -> Result<Moved, StoreError> {
-        let mut session = self.write_one().await?;
-        let resolved = session
-            .sql(
-                "UPDATE deliveries
-                 SET state = $2, sent_at = $3, phase = NULL, lease_token = NULL, touched_at = $4
-                 WHERE id = $1 AND state = 'unknown'
-                 RETURNING id, idempotency_key, job_id, release, state",
-            )
-            .bind(id)
-            .bind(if sent { DeliveryState::Sent } else { DeliveryState::Failed })
-            .bind(sent.then_some(At(now)))
-            .bind(At(now))
-            .optional()
-            .await?;
-        moved(&mut session, id, resolved).await
+    pub async fn resolve_delivery(
+        &self,
+        id: Uuid,
+        sent: bool,
+        by: By<'_>,
+        now: Timestamp,
+    ) -> Result<Moved, StoreError> {
+        let (action, to) = match sent {
+            true => (Action::ResolveSent, DeliveryState::Sent),
+            false => (Action::ResolveFailed, DeliveryState::Failed),
+        };
+        let change = Change { action, to, job_id: None };
+        self.intervene(id, |from| from == DeliveryState::Unknown, &change, by, now).await
+    }
+
+    /// Looks, and changes what was found, if nobody was faster.
+    async fn intervene(
+        &self,
+        id: Uuid,
+        may: impl Fn(DeliveryState) -> bool + Send,
+        change: &Change,
+        by: By<'_>,
+        now: Timestamp,
+    ) -> Result<Moved, StoreError> {
+        for _ in 0..LOOKS {
+            let mut transaction = self.begin().await?;
+            let found: Option<Found> = transaction
+                .sql("SELECT state, class, deadline FROM deliveries WHERE id = $1")
+                .bind(id)
+                .optional()
+                .await?;
+            let Some(found) = found else { return Ok(Moved::Missing) };
+            if !may(found.state) {
+                return Ok(Moved::Refused(found.state));
+            }
+            if let Some(row) = moved(&mut transaction, id, &found, change, by, now).await? {
+                note(&mut transaction, id, &found, change, by, now).await?;
+                transaction.commit().await?;
+                return Ok(Moved::Done(row));
+            }
+        }
+        Err(StoreError::Contended)
     }
 }
 
-/// Tells a mail that is not there from one that was not willing.
-async fn moved(session: &mut Session, id: Uuid, row: Option<DeliveryRef>) -> Result<Moved, StoreError> {
-    if let Some(row) = row {
-        return Ok(Moved::Done(row));
-    }
-    let state = session.sql("SELECT state FROM deliveries WHERE id = $1").bind(id).optional().await?;
-    Ok(state.map_or(Moved::Missing, |StateOf(state)| Moved::Refused(state)))
+async fn moved(
+    session: &mut Session,
+    id: Uuid,
+    found: &Found,
+    change: &Change,
+    by: By<'_>,
+    now: Timestamp,
+) -> Result<Option<DeliveryRef>, StoreError> {
+    let released = change.to == DeliveryState::Queued;
+    let worth = now.checked_add(found.class.worth()).unwrap_or(Timestamp::MAX);
+    let deadline = found.deadline.map(|deadline| if released && by.person { deadline.max(worth) } else { deadline });
+    session
+        .sql(
+            "UPDATE deliveries
+             SET state = $3, release = release + $4, job_id = COALESCE($5, job_id), sent_at = $6, deadline = $7,
+                 lease_token = NULL, phase = NULL, next_attempt_at = NULL, job_ended = NULL, touched_at = $8,
+                 sweep_from = $8
+             WHERE id = $1 AND state = $2
+             RETURNING id, idempotency_key, job_id, release, state",
+        )
+        .bind(id)
+        .bind(found.state)
+        .bind(change.to)
+        .bind(i64::from(released))
+        .bind(change.job_id)
+        .bind((change.to == DeliveryState::Sent).then_some(At(now)))
+        .bind(deadline.map(At))
+        .bind(At(now))
+        .optional()
+        .await
+}
+
+async fn note(
+    session: &mut Session,
+    id: Uuid,
+    found: &Found,
+    change: &Change,
+    by: By<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    session
+        .sql(
+            "INSERT INTO delivery_actions (id, delivery_id, at, action, found, actor)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(by.id)
+        .bind(id)
+        .bind(At(now))
+        .bind(change.action)
+        .bind(found.state)
+        .bind(by.actor)
+        .run()
+        .await?;
+    Ok(())
 }

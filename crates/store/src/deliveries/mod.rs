@@ -5,33 +5,40 @@
 //! 3. The receiver answers DATA with 354: before the first body byte the phase `data` is written under that token. Who
 //!    has lost the lease finds out here and drops the connection (`begin`).
 //! 4. The attempt ends: state and attempt are written together, under the token (`settle`).
+//!    On Postgres the three writes that every mail makes are done for many mails at a time (`batch`).
 //! 5. People and repaired domains move what is stuck: cancel, release, resolve (`intervene`).
 //! 6. A job that ended without bringing its mail to an end takes the mail with it (`close`).
-//! 7. Anyone may ask what became of it (`read`).
+//! 7. Anyone may ask what became of it (`read`, `history`), and is answered in words (`story`).
 //!
 //! [`DeliveryState::can`] is the table of all moves; every update names its sources from it. [`Class`] says what differs
 //! between kinds of mail.
 
+mod batch;
 mod begin;
 mod class;
 mod close;
 mod events;
+mod history;
 mod insert;
 mod intervene;
 mod read;
 mod record;
 mod settle;
 mod state;
+mod story;
 
 pub use begin::{Begun, OnTheWire};
 pub use class::{Category, Class};
 pub use events::{DeliveryEvent, DeliveryEventKind};
+pub use history::{Deed, History};
 pub use insert::NewDelivery;
-pub use intervene::Moved;
+pub use intervene::{Action, By, Moved};
 pub use read::DeliveryFilter;
 pub use record::{Attempt, Delivery, DeliveryRef};
 pub use settle::AttemptReport;
 pub use state::{AttemptOutcome, DeliveryState, MailPhase};
+pub use story::story;
 
+pub(crate) use batch::Batches;
 pub(crate) use close::close;
 pub(crate) use insert::{insert, recipient_key};

@@ -32,6 +32,21 @@ pub struct AttemptReport {
     pub duration: Duration,
 }
 
+impl AttemptReport {
+    /// What a relay says may hold NUL, which Postgres does not keep in text: the end of a mail must not hang on that.
+    fn storable(&self) -> Self {
+        let clean = |text: &Option<String>| text.as_ref().map(|text| text.replace('\0', "\u{fffd}"));
+        Self {
+            relay: self.relay.clone(),
+            phase: self.phase.clone(),
+            code: self.code,
+            enhanced: clean(&self.enhanced),
+            text: clean(&self.text),
+            duration: self.duration,
+        }
+    }
+}
+
 /// What an attempt leads to.
 struct End {
     state: DeliveryState,
@@ -46,6 +61,7 @@ impl End {
     }
 }
 
+/// The columns of an attempt.
 macro_rules! attempt_columns {
     () => {
         "delivery_id, n, started_at, relay, phase, code, enhanced, text, duration_ms, outcome"
@@ -61,6 +77,8 @@ macro_rules! replace_attempt {
     };
 }
 
+pub(super) use {attempt_columns, replace_attempt};
+
 impl Store {
     /// The receiver took the mail. This also corrects `unknown` for the attempt that wrote it, if nobody has released
     /// the mail meanwhile.
@@ -74,7 +92,14 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.settle(id, lease_token, End::of(DeliveryState::Sent, AttemptOutcome::Sent), report, now).await
+        let report = report.storable();
+        match self.backend() {
+            Backend::Postgres => self.mark_sent_together(id, lease_token, &report, now).await,
+            Backend::Sqlite => {
+                let sent = End::of(DeliveryState::Sent, AttemptOutcome::Sent);
+                self.settle(id, lease_token, sent, &report, now).await
+            }
+        }
     }
 
     /// A temporary failure. The sweep leaves the mail alone until after `next_attempt_at`.
@@ -203,6 +228,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let sent = state == DeliveryState::Sent;
+        let report = &report.storable();
         let changed = self
             .write_one()
             .await?

@@ -121,18 +121,9 @@ impl DeliveryState {
 
     /// The states that may go over to `self`, as the inside of an SQL `IN (…)`.
     pub(super) fn sources(self) -> String {
-        in_sql(|from| from.can(self))
+        let from = Self::ALL.iter().filter(|from| from.can(self));
+        from.map(|from| format!("'{from}'")).collect::<Vec<_>>().join(", ")
     }
-
-    /// The states that somebody can still call off, as the inside of an SQL `IN (…)`.
-    pub(super) fn called_off_from() -> String {
-        in_sql(Self::can_be_called_off)
-    }
-}
-
-fn in_sql(fits: impl Fn(DeliveryState) -> bool) -> String {
-    let states = DeliveryState::ALL.iter().filter(|state| fits(**state));
-    states.map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

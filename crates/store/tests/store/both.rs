@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::{
-    BookingEventKind, Category, DeliveryRef, NewBookingEvent, NewDelivery, Party, Price, Snapshot, Store, StoreConfig,
-    content_hash,
+    BookingEventKind, By, Category, DeliveryRef, NewBookingEvent, NewDelivery, Party, Price, Snapshot, Store,
+    StoreConfig, content_hash,
 };
 use testkit::{Database, janitor};
 use uuid::Uuid;
@@ -81,6 +81,11 @@ impl World {
 pub fn at(seconds: i64) -> Timestamp {
     let epoch: Timestamp = "2027-03-01T09:00:00Z".parse().unwrap();
     epoch + SignedDuration::from_secs(seconds)
+}
+
+/// A person at the command line.
+pub fn by() -> By<'static> {
+    By::person(fresh_id(), "command line")
 }
 
 /// An id made from a number.

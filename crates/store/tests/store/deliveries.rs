@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use store::{
-    AttemptOutcome, AttemptReport, Begun, Category, Class, Delivery, DeliveryFilter, DeliveryState, MailPhase, Moved,
-    NewDelivery, OnTheWire, Store,
+    Action, AttemptOutcome, AttemptReport, Begun, By, Category, Class, Delivery, DeliveryFilter, DeliveryState,
+    MailPhase, Moved, NewDelivery, OnTheWire, Store, story,
 };
 use uuid::Uuid;
 
-use crate::both::{at, fresh_id, id, mail, on_both};
+use crate::both::{at, by, fresh_id, id, mail, on_both};
 
 /// All 64 bits are used.
 const MINE: u64 = u64::MAX - 4;
@@ -51,7 +52,7 @@ async fn in_state(store: &Store, state: DeliveryState) -> Uuid {
     let id = store.insert_deliveries(&[mail(&key)], at(0)).await.unwrap()[0].id;
     match state {
         DeliveryState::Queued => {}
-        DeliveryState::Cancelled => drop(store.cancel_delivery(id, at(1)).await.unwrap()),
+        DeliveryState::Cancelled => drop(store.cancel_delivery(id, by(), at(1)).await.unwrap()),
         _ => drop(begin(store, id, MINE).await),
     }
     let report = report(0, "so");
@@ -209,7 +210,7 @@ on_both! {
         let id = world.mail("k").await.id;
         begin_and_mark(&world.store, id, THEIRS).await;
         assert!(world.store.mark_unknown(id, THEIRS, &report(0, "connection reset"), at(5)).await.unwrap());
-        assert!(matches!(world.store.release_delivery(id, fresh_id(), at(6)).await.unwrap(), Moved::Done(_)));
+        assert!(matches!(world.store.release_delivery(id, fresh_id(), by(), at(6)).await.unwrap(), Moved::Done(_)));
         assert!(!world.store.mark_sent(id, THEIRS, &report(250, "OK"), at(7)).await.unwrap());
         assert_eq!(row(&world.store, id).await.state, DeliveryState::Queued);
     }
@@ -247,15 +248,15 @@ on_both! {
         assert_eq!(world.store.begin_sending(id(1), MINE, at(1)).await.unwrap(), Begun::Missing);
         assert!(!world.store.mark_data(id(1), MINE, &message(), at(1)).await.unwrap());
         assert_eq!(world.store.get_delivery(id(1)).await.unwrap(), None);
-        assert_eq!(world.store.cancel_delivery(id(1), at(1)).await.unwrap(), Moved::Missing);
-        assert_eq!(world.store.release_delivery(id(1), id(2), at(1)).await.unwrap(), Moved::Missing);
-        assert_eq!(world.store.resolve_delivery(id(1), true, at(1)).await.unwrap(), Moved::Missing);
+        assert_eq!(world.store.cancel_delivery(id(1), by(), at(1)).await.unwrap(), Moved::Missing);
+        assert_eq!(world.store.release_delivery(id(1), id(2), by(), at(1)).await.unwrap(), Moved::Missing);
+        assert_eq!(world.store.resolve_delivery(id(1), true, by(), at(1)).await.unwrap(), Moved::Missing);
     }
 
     async fn a_release_counts_up_and_names_the_new_job(world) {
         let id = in_state(&world.store, DeliveryState::Held).await;
         let job_id = fresh_id();
-        let Moved::Done(released) = world.store.release_delivery(id, job_id, at(9)).await.unwrap() else {
+        let Moved::Done(released) = world.store.release_delivery(id, job_id, by(), at(9)).await.unwrap() else {
             panic!("released");
         };
         assert_eq!((released.release, released.job_id, released.state), (1, job_id, DeliveryState::Queued));
@@ -267,12 +268,100 @@ on_both! {
 
     async fn a_person_says_what_became_of_an_unknown_mail(world) {
         let went = in_state(&world.store, DeliveryState::Unknown).await;
-        assert!(matches!(world.store.resolve_delivery(went, true, at(9)).await.unwrap(), Moved::Done(_)));
+        assert!(matches!(world.store.resolve_delivery(went, true, by(), at(9)).await.unwrap(), Moved::Done(_)));
         assert_eq!(row(&world.store, went).await.sent_at, Some(at(9)));
         let stayed = in_state(&world.store, DeliveryState::Unknown).await;
-        assert!(matches!(world.store.resolve_delivery(stayed, false, at(9)).await.unwrap(), Moved::Done(_)));
+        assert!(matches!(world.store.resolve_delivery(stayed, false, by(), at(9)).await.unwrap(), Moved::Done(_)));
         let stayed = row(&world.store, stayed).await;
         assert_eq!((stayed.state, stayed.sent_at), (DeliveryState::Failed, None));
+    }
+
+    async fn what_was_done_to_a_mail_is_told_with_who_did_it(world) {
+        let store = &world.store;
+        let id = in_state(store, DeliveryState::Unknown).await;
+        let told = story(&store.delivery_history(id).await.unwrap().unwrap(), at(5));
+        assert!(told[0].starts_with("Nobody knows whether it arrived: so."), "{told:?}");
+        assert!(told.last().unwrap().contains("resolve it as sent or failed"), "{told:?}");
+
+        store.release_delivery(id, fresh_id(), By::person(fresh_id(), "the key ops"), at(9)).await.unwrap();
+        store.cancel_delivery(id, By::repair(fresh_id(), "the domain people.test"), at(10)).await.unwrap();
+        assert_eq!(store.cancel_delivery(id, by(), at(11)).await.unwrap(), Moved::Refused(DeliveryState::Cancelled));
+        let history = store.delivery_history(id).await.unwrap().unwrap();
+        let deeds: Vec<_> = history.deeds.iter().map(|deed| (deed.action, deed.found, deed.actor.as_str())).collect();
+        assert_eq!(
+            deeds,
+            [
+                (Action::Resend, DeliveryState::Unknown, "the key ops"),
+                (Action::Cancel, DeliveryState::Queued, "the domain people.test"),
+            ]
+        );
+        let told = story(&history, at(12)).join(" ");
+        assert!(told.contains("set on its way again by the key ops; it had been unknown."), "{told}");
+        assert!(!told.to_lowercase().contains("zoe"), "no address and no name: {told}");
+    }
+
+    async fn a_person_gives_a_mail_its_time_again_and_a_repair_does_not(world) {
+        let store = &world.store;
+        for (by, deadline) in [(By::person(id(7), "ops"), at(4000 + 24 * 3600)), (By::repair(id(8), "dns"), at(3600))] {
+            let mail = in_state(store, DeliveryState::Held).await;
+            assert!(matches!(store.release_delivery(mail, fresh_id(), by, at(4000)).await.unwrap(), Moved::Done(_)));
+            assert_eq!(row(store, mail).await.deadline, Some(deadline), "{by:?}");
+        }
+    }
+
+    async fn a_mail_without_a_deadline_gets_that_of_its_class(world) {
+        for category in Category::ALL.iter().copied() {
+            let new = NewDelivery { category, deadline: None, ..mail(category.as_str()) };
+            let id = world.store.insert_deliveries(&[new], at(0)).await.unwrap()[0].id;
+            let deadline = at(0) + SignedDuration::try_from(category.class().worth()).unwrap();
+            assert_eq!(row(&world.store, id).await.deadline, Some(deadline), "{category}");
+        }
+    }
+
+    async fn many_mails_under_way_at_once_each_get_their_own_answer(world) {
+        let mails: Vec<_> = (0..300).map(|n| mail(&format!("k{n}"))).collect();
+        let ids: Vec<_> = world.store.insert_deliveries(&mails, at(0)).await.unwrap().iter().map(|row| row.id).collect();
+        let sending = ids.iter().enumerate().map(|(n, id)| {
+            let (store, id, token) = (world.store.clone(), *id, n as u64 + 1);
+            tokio::spawn(async move {
+                let begun = begin(&store, id, token).await;
+                assert_eq!((begun.id, begun.idempotency_key), (id, format!("k{n}")));
+                // Every tenth has lost its lease meanwhile.
+                let token = if n % 10 == 0 { token + 1_000 } else { token };
+                let message = OnTheWire { message_id: format!("<{n}@bookings.test>"), ..message() };
+                let marked = store.mark_data(id, token, &message, at(2)).await.unwrap();
+                let sent = store.mark_sent(id, token, &report(250, &format!("OK {n}")), at(3)).await.unwrap();
+                assert_eq!((marked, sent), (n % 10 != 0, n % 10 != 0), "{n}");
+            })
+        });
+        for one in sending.collect::<Vec<_>>() {
+            one.await.unwrap();
+        }
+        for (n, id) in ids.iter().enumerate() {
+            let (mail, attempts) = world.store.get_delivery(*id).await.unwrap().unwrap();
+            if n % 10 == 0 {
+                assert_eq!((mail.state, mail.phase), (DeliveryState::Sending, Some(MailPhase::Envelope)));
+            } else {
+                assert_eq!((mail.state, mail.message_id), (DeliveryState::Sent, Some(format!("<{n}@bookings.test>"))));
+                assert_eq!(attempts[0].text, Some(format!("OK {n}")));
+                assert_eq!((attempts[0].started_at, attempts[0].code), (at(1), Some(250)));
+            }
+        }
+    }
+
+    async fn a_relay_that_says_nul_does_not_keep_the_end_from_being_written(world) {
+        for (key, sent) in [("sent", true), ("failed", false)] {
+            let id = world.mail(key).await.id;
+            begin(&world.store, id, MINE).await;
+            let report = report(250, "o\0k");
+            let written = match sent {
+                true => world.store.mark_sent(id, MINE, &report, at(3)).await,
+                false => world.store.mark_failed(id, MINE, &report, at(3)).await,
+            };
+            assert!(written.unwrap());
+            let (_, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
+            assert_eq!(attempts[0].text.as_deref(), Some("o\u{fffd}k"));
+        }
     }
 
     async fn every_call_obeys_the_table_of_moves(world) {
@@ -284,15 +373,15 @@ on_both! {
                 Moved::Missing => panic!("there is such a mail"),
             };
             let id = in_state(store, from).await;
-            let cancelled = store.cancel_delivery(id, at(9)).await.unwrap();
-            assert_eq!(!refused(cancelled), from.can(DeliveryState::Cancelled), "cancel {from}");
+            let cancelled = store.cancel_delivery(id, by(), at(9)).await.unwrap();
+            assert_eq!(!refused(cancelled), from.can_be_called_off(), "cancel {from}");
 
             let id = in_state(store, from).await;
-            let released = store.release_delivery(id, fresh_id(), at(9)).await.unwrap();
+            let released = store.release_delivery(id, fresh_id(), by(), at(9)).await.unwrap();
             assert_eq!(!refused(released), from.can(DeliveryState::Queued), "release {from}");
 
             let id = in_state(store, from).await;
-            let resolved = store.resolve_delivery(id, true, at(9)).await.unwrap();
+            let resolved = store.resolve_delivery(id, true, by(), at(9)).await.unwrap();
             assert_eq!(!refused(resolved), from == DeliveryState::Unknown, "resolve {from}");
 
             let id = in_state(store, from).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use store::{AttemptReport, Begun, Domain, DomainState, Moved, NewDomainCheck};
 
-use crate::both::{at, fresh_id, on_both};
+use crate::both::{at, by, fresh_id, on_both};
 
 fn found(text: &str) -> NewDomainCheck {
     NewDomainCheck {
@@ -100,7 +100,7 @@ on_both! {
         assert!(world.store.held_mails(&["hello"], 10).await.unwrap().is_empty());
         assert!(world.store.held_mails(&[], 10).await.unwrap().is_empty());
         assert_eq!(world.store.held_counts().await.unwrap(), [("bookings".to_owned(), 1)].into());
-        assert!(matches!(world.store.release_delivery(one.id, fresh_id(), at(3)).await.unwrap(), Moved::Done(_)));
+        assert!(matches!(world.store.release_delivery(one.id, fresh_id(), by(), at(3)).await.unwrap(), Moved::Done(_)));
         assert!(world.store.held_counts().await.unwrap().is_empty());
     }
 }

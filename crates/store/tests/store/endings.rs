@@ -7,7 +7,7 @@ use store::{
     EventApplied, EventState, Intent, JobEnd, Moved, NewBookingEvent, OnTheWire,
 };
 
-use crate::both::{World, at, event, fresh_id, on_both, snapshot};
+use crate::both::{World, at, by, event, fresh_id, on_both, snapshot};
 
 const MINE: u64 = u64::MAX - 4;
 const THEIRS: u64 = 7;
@@ -100,7 +100,7 @@ on_both! {
 
     async fn a_mail_that_a_person_called_off_or_a_relay_refused_is_not_taken_up_again(world) {
         let called_off = world.mail("called off").await;
-        world.store.cancel_delivery(called_off.id, at(1)).await.unwrap();
+        world.store.cancel_delivery(called_off.id, by(), at(1)).await.unwrap();
         let refused = world.mail("refused").await;
         world.store.begin_sending(refused.id, MINE, at(1)).await.unwrap();
         world.store.mark_failed(refused.id, MINE, &AttemptReport::default(), at(2)).await.unwrap();
@@ -123,7 +123,7 @@ on_both! {
     async fn a_released_mail_belongs_to_its_new_job(world) {
         let mail = world.mail("k").await;
         close(world, &mail, JobEnd::Dead).await.unwrap();
-        let Moved::Done(released) = world.store.release_delivery(mail.id, fresh_id(), at(50)).await.unwrap() else {
+        let Moved::Done(released) = world.store.release_delivery(mail.id, fresh_id(), by(), at(50)).await.unwrap() else {
             panic!("released");
         };
         assert_eq!((released.state, released.release), (DeliveryState::Queued, 1));

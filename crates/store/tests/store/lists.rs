@@ -3,7 +3,7 @@
 use store::{Delivery, DeliveryFilter, DeliveryState, NewDelivery, StoreError};
 use uuid::Uuid;
 
-use crate::both::{World, at, mail, on_both};
+use crate::both::{World, at, by, mail, on_both};
 
 /// Twelve mails, three a second, to four people about three bookings.
 async fn twelve(world: &World) -> Vec<Uuid> {
@@ -66,7 +66,7 @@ on_both! {
 
     async fn conditions_are_met_together(world) {
         let all = twelve(world).await;
-        world.store.cancel_delivery(all[0], at(50)).await.unwrap();
+        world.store.cancel_delivery(all[0], by(), at(50)).await.unwrap();
         let filter = |state| DeliveryFilter {
             recipient: Some("person3@people.test".to_owned()),
             booking_id: Some("bk_2".to_owned()),
@@ -79,7 +79,7 @@ on_both! {
 
     async fn every_state_can_be_listed(world) {
         let all = twelve(world).await;
-        world.store.cancel_delivery(all[3], at(50)).await.unwrap();
+        world.store.cancel_delivery(all[3], by(), at(50)).await.unwrap();
         for state in DeliveryState::ALL.iter().copied() {
             let filter = DeliveryFilter { state: Some(state), ..DeliveryFilter::default() };
             let found = ids(&pages(world, &filter, 5).await);

@@ -86,7 +86,7 @@ struct Send<'a> {
     shield: OnceLock<Shield>,
 }
 
-impl Send<'_> {
+impl<'a> Send<'a> {
     async fn run(self) -> Outcome {
         let delivery = match self.begin().await {
             Ok(delivery) => delivery,

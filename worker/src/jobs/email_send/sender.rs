@@ -5,8 +5,8 @@ use store::Delivery;
 use super::{Halt, Send};
 use crate::mailer::Sender;
 
-impl Send<'_> {
-    pub(super) fn sender(&self, delivery: &Delivery) -> Result<&Sender, Halt> {
+impl<'a> Send<'a> {
+    pub(super) fn sender(&self, delivery: &Delivery) -> Result<&'a Sender, Halt> {
         let senders = &self.mailer.senders;
         let missing = || Halt::Unsendable(format!("no sender {:?} is configured", delivery.sender));
         senders.get(&delivery.sender).ok_or_else(missing)

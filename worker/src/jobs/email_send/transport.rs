@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use job::clock::after;
 use job::{Completed, Outcome};
-use mail::{Accepted, EmailAddress, Envelope, SendError, SendErrorKind};
+use mail::{Accepted, EmailAddress, Envelope, SendError, SendErrorKind, SmtpTransport};
 use serde_json::json;
 use store::{AttemptReport, Delivery, DeliveryState, OnTheWire};
 use telemetry::redact::Text;
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
-use super::Send;
 use super::render::Letter;
+use super::{Halt, Send};
 
 /// The wait after a mail was ready to go and the ledger did not let it.
 const LEDGER_WAIT: Duration = Duration::from_secs(2);
+/// A turn that comes this soon is waited for here, and not in the queue.
+const WAIT_HERE: Duration = Duration::from_secs(1);
 
 /// A mail that is ready to go.
 pub(super) struct Ready {
@@ -37,7 +39,64 @@ impl Ready {
 impl Send<'_> {
     /// Speaks to the relay.
     pub(super) async fn hand_over(&self, delivery: &Delivery, ready: Ready) -> Outcome {
+        if let Err(halt) = self.keep_pace(&ready).await {
+            return self.halted(halt).await;
+        }
         let began = Instant::now();
+        let sent = self.by_either_relay(&ready).await;
+        let took = began.elapsed();
+        match sent {
+            Ok(accepted) => self.accepted(&accepted, took).await,
+            Err(e) => {
+                if e.asks_for_less() {
+                    self.mailer.paces.slow_down(&domain(&ready), self.now());
+                }
+                self.refused(delivery, &e, took).await
+            }
+        }
+    }
+
+    /// A domain that asked for fewer mails gets fewer: the next one waits for its turn.
+    async fn keep_pace(&self, ready: &Ready) -> Result<(), Halt> {
+        let domain = domain(ready);
+        while let Err(wait) = self.mailer.paces.take(&domain, self.now()) {
+            if wait > WAIT_HERE {
+                // Not all of them at the same moment.
+                let wait = wait.mul_f64(1.0 + rand::random::<f64>());
+                return Err(Halt::Later { why: format!("{domain} asked for a slower pace"), wait });
+            }
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    /// By the first relay; by the second, if the first is away and certainly does not have the mail. The gate has let the
+    /// sender pass for the addresses of both (`mail.egress`, `mail.relay_include`).
+    async fn by_either_relay(&self, ready: &Ready) -> Result<Accepted, SendError> {
+        let Some(fallback) = &self.mailer.fallback else { return self.by(&self.mailer.transport, ready).await };
+        let first = if fallback.first_rests(self.now()) {
+            None
+        } else {
+            match self.by(&self.mailer.transport, ready).await {
+                Err(e) if e.is_about_the_relay() => {
+                    fallback.let_first_rest(self.now());
+                    warn!(delivery_id = %self.id, relay = e.relay, phase = %e.phase, error = %Text(&e.text), "the second relay takes over");
+                    Some(e)
+                }
+                ended => return ended,
+            }
+        };
+        let why = |text: &str| match &first {
+            Some(e) => format!("{text} (before that {} at {}: {})", e.relay, e.phase, e.text),
+            None => text.to_owned(),
+        };
+        match self.by(&fallback.transport, ready).await {
+            Ok(accepted) => Ok(Accepted { text: why(&accepted.text), ..accepted }),
+            Err(e) => Err(SendError { text: why(&e.text), ..e }),
+        }
+    }
+
+    async fn by(&self, relay: &SmtpTransport, ready: &Ready) -> Result<Accepted, SendError> {
         let at_data = || async {
             self.shield();
             match self.context.store.mark_data(self.id, self.token, &ready.on_the_wire, self.now()).await {
@@ -46,12 +105,7 @@ impl Send<'_> {
                 Err(e) => Err(e.to_string()),
             }
         };
-        let sent = self.mailer.transport.send(&ready.envelope, &ready.bytes, at_data).await;
-        let took = began.elapsed();
-        match sent {
-            Ok(accepted) => self.accepted(&accepted, took).await,
-            Err(e) => self.refused(delivery, &e, took).await,
-        }
+        relay.send(&ready.envelope, &ready.bytes, at_data).await
     }
 
     async fn accepted(&self, accepted: &Accepted, took: Duration) -> Outcome {
@@ -99,4 +153,9 @@ impl Send<'_> {
         }
         self.put_off(reason(), &report, wait).await
     }
+}
+
+/// The recipient's domain, in lower case.
+fn domain(ready: &Ready) -> String {
+    ready.envelope.to.domain().to_lowercase()
 }

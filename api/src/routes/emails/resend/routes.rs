@@ -206,8 +206,8 @@ pub async fn cancel(
     caller: Result<Caller<EmailsWrite>, ApiError>,
     id: Result<Path<String>, ApiError>,
 ) -> Result<Json<ResendCancelled>, Refusal> {
-    caller?;
-    let (id, _) = call_off(&state, &id?.0).await?;
+    let actor = caller?.actor();
+    let (id, _) = call_off(&state, &id?.0, &actor).await?;
     Ok(Json(ResendCancelled { object: "email", id }))
 }
 

@@ -1,29 +1,13 @@
-//! `/v1/deliveries`: what became of every mail, attempt by attempt.
+//! A delivery as callers see it.
 
-use axum::Json;
-use axum::extract::State as Shared;
 use jiff::Timestamp;
-use mail::EmailAddress;
 use serde::Serialize;
 use store::{
-    Attempt, AttemptOutcome, Category, Class, Delivery, DeliveryEvent, DeliveryEventKind, DeliveryFilter, DeliveryState,
+    Action, Attempt, AttemptOutcome, Category, Class, Deed, Delivery, DeliveryEvent, DeliveryEventKind, DeliveryState,
+    History,
 };
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use uuid::Uuid;
-
-use super::bookings::is_id;
-use crate::auth::{Caller, DeliveriesRead};
-use crate::error::{ApiError, Problem};
-use crate::list::List;
-use crate::query::{Params, Path};
-use crate::state::State;
-
-/// The routes.
-pub fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
-}
 
 /// A mail to one person.
 #[derive(Debug, Serialize, ToSchema)]
@@ -109,10 +93,14 @@ pub struct DeliveryView {
     /// The delivery, as in lists.
     #[serde(flatten)]
     summary: DeliverySummary,
+    /// Why it stands as it does, in sentences.
+    story: Vec<String>,
     /// Each attempt, oldest first.
     attempts: Vec<AttemptView>,
     /// What was learned about it besides: bounces and complaints that came back, and the like.
     events: Vec<EventView>,
+    /// What was done to it from outside, oldest first.
+    actions: Vec<ActionView>,
 }
 
 /// Something that was learned about a mail outside of its attempts.
@@ -135,6 +123,43 @@ pub struct EventView {
 impl From<DeliveryEvent> for EventView {
     fn from(e: DeliveryEvent) -> Self {
         Self { at: e.at, kind: e.kind, verified: e.verified, status: e.status, text: e.text }
+    }
+}
+
+impl DeliveryView {
+    /// The mail as it stands at `now`.
+    #[must_use]
+    pub fn new(history: History, now: Timestamp) -> Self {
+        Self {
+            story: store::story(&history, now),
+            summary: history.delivery.into(),
+            attempts: history.attempts.into_iter().map(AttemptView::from).collect(),
+            events: history.events.into_iter().map(EventView::from).collect(),
+            actions: history.deeds.into_iter().map(ActionView::from).collect(),
+        }
+    }
+}
+
+/// An intervention of a person, or of a repair.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ActionView {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// cancel, resend, resolve_sent or resolve_failed.
+    #[schema(value_type = String, example = "resend")]
+    action: Action,
+    /// The state that it was found in.
+    #[schema(value_type = String, example = "held")]
+    found: DeliveryState,
+    /// Who did it.
+    #[schema(example = "API key ops")]
+    actor: String,
+}
+
+impl From<Deed> for ActionView {
+    fn from(deed: Deed) -> Self {
+        Self { at: deed.at, action: deed.action, found: deed.found, actor: deed.actor }
     }
 }
 
@@ -177,64 +202,4 @@ impl From<Attempt> for AttemptView {
             outcome: a.outcome,
         }
     }
-}
-
-/// List deliveries
-///
-/// Newest first.
-#[utoipa::path(
-    get, path = "/v1/deliveries", tag = "deliveries", operation_id = "listDeliveries",
-    params(
-        ("recipient" = Option<String>, Query, description = "Only to this address"),
-        ("booking" = Option<String>, Query, description = "Only because of this booking"),
-        ("state" = Option<String>, Query, description = "queued, sending, sent, deferred, held, suppressed, cancelled, expired, failed or unknown"),
-        ("limit" = Option<u32>, Query, description = "1 to 1,000; 50 unless said otherwise"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
-    ),
-    responses(
-        (status = 200, description = "A page of deliveries", body = List<DeliverySummary>),
-        (status = 422, description = "A parameter makes no sense", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-async fn list(
-    Shared(state): Shared<State>,
-    _: Caller<DeliveriesRead>,
-    mut params: Params,
-) -> Result<Json<List<DeliverySummary>>, ApiError> {
-    let recipient = params.parsed::<EmailAddress>("recipient")?.map(|address| address.as_str().to_owned());
-    let booking_id = params.text("booking")?;
-    if booking_id.as_deref().is_some_and(|id| !is_id(id)) {
-        return Err(ApiError::invalid("booking", "1 to 128 of A-Z a-z 0-9 . _ ~ - are expected"));
-    }
-    let filter = DeliveryFilter { recipient, booking_id, state: params.parsed::<DeliveryState>("state")? };
-    let (limit, cursor) = params.page()?;
-    params.end()?;
-    let page = state.store.list_deliveries(&filter, limit, cursor.as_deref()).await?;
-    Ok(List::answer(page.items.into_iter().map(DeliverySummary::from).collect(), page.next_cursor))
-}
-
-/// Look at a delivery
-///
-/// With each attempt: relay, phase, code and text.
-#[utoipa::path(
-    get, path = "/v1/deliveries/{id}", tag = "deliveries", operation_id = "getDelivery",
-    params(("id" = String, Path, description = "The delivery's id, a UUID")),
-    responses(
-        (status = 200, description = "The delivery", body = DeliveryView),
-        (status = 404, description = "No such delivery", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-async fn show(
-    Shared(state): Shared<State>,
-    _: Caller<DeliveriesRead>,
-    Path(id): Path<String>,
-    params: Params,
-) -> Result<Json<DeliveryView>, ApiError> {
-    params.end()?;
-    let no_such = || ApiError::not_found("There is no delivery of this id.");
-    let id = Uuid::try_parse(&id).map_err(|_| no_such())?;
-    let (delivery, attempts) = state.store.get_delivery(id).await?.ok_or_else(no_such)?;
-    let attempts = attempts.into_iter().map(AttemptView::from).collect();
-    let events = state.store.delivery_events(id).await?.into_iter().map(EventView::from).collect();
-    Ok(Json(DeliveryView { summary: delivery.into(), attempts, events }))
 }
