@@ -14,6 +14,7 @@ use queue::Broker;
 use secrets::Keyring;
 use store::Store;
 use telemetry::metrics::Meters;
+use worker::bookings::BookingRules;
 use worker::{Gate, Notices, Registry};
 
 use crate::auth::Keys;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Limits and the queues that exist.
     pub settings: Settings,
+    /// What holds for bookings and reminders.
+    pub bookings: Arc<BookingRules>,
     /// Counts what comes in.
     pub meters: Meters,
     /// Looks at domains; `None` where the signing keys cannot be read.

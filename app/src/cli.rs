@@ -66,6 +66,8 @@ pub enum Command {
     Domain(commands::domain::Args),
     /// Says what became of a mail; resends, cancels and resolves those that are stuck.
     Delivery(commands::delivery::Args),
+    /// Holds what must have been mailed against the ledger, and makes good what is missing.
+    Reconcile(commands::reconcile::Args),
     /// Checks queue, store and settings, and says what to mend.
     Doctor(commands::doctor::Args),
     /// Measures, through the production path.
@@ -112,6 +114,7 @@ mod tests {
                     "secrets",
                     "suppressions",
                     "templates",
+                    "reconcile",
                     "doctor",
                     "domain",
                 ];

@@ -3,13 +3,14 @@
 //! 1. [`cli`] says what can be asked for; each subcommand is one file in [`commands`].
 //! 2. [`wire`] builds the parts from the configuration: the only place that knows which backend is in use.
 //! 3. [`output`] is how commands speak, to people and to scripts; [`doctor`] is what `doctor` checks.
-//! 4. [`secrets`] makes the ring of keys.
+//! 4. [`secrets`] makes the ring of keys; [`demo`] plays a day in a minute for `postrider dev --demo`.
 //! 5. [`process`] watches for signals, so that every role ends softly.
 //!
 //! Exit codes: 0 done, 1 the thing failed, 2 wrong usage or configuration.
 
 mod cli;
 mod commands;
+mod demo;
 mod doctor;
 mod output;
 mod process;

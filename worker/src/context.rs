@@ -8,6 +8,7 @@ use secrets::Keyring;
 use store::Store;
 use telemetry::metrics::Meters;
 
+use crate::bookings::BookingRules;
 use crate::mailer::Mailer;
 use crate::notices::Notices;
 
@@ -26,6 +27,8 @@ pub struct Context {
     pub mailer: Option<Arc<Mailer>>,
     /// The way to the operators.
     pub notices: Notices,
+    /// What holds for bookings and reminders.
+    pub bookings: Arc<BookingRules>,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; `None` where no key is configured.

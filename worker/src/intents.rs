@@ -8,10 +8,15 @@ use job::{Envelope, JobId, UniqueKey};
 use store::{BookingEventKind, DeliveryRef, Intent};
 use uuid::Uuid;
 
+use crate::bookings::event::EventArgs;
+use crate::jobs::booking_cancelled::BookingCancelled;
+use crate::jobs::booking_completed::BookingCompleted;
 use crate::jobs::booking_confirmed::BookingConfirmed;
+use crate::jobs::booking_no_show::BookingNoShow;
+use crate::jobs::booking_rescheduled::BookingRescheduled;
 use crate::jobs::email_send::EmailSend;
 
-/// The job of a booking event; `None` for an event that this release has no job for.
+/// The job of a booking event.
 #[must_use]
 pub fn booking_event(
     booking_id: &str,
@@ -19,21 +24,25 @@ pub fn booking_event(
     event: BookingEventKind,
     job_id: Uuid,
     now: Timestamp,
-) -> Option<Envelope> {
+) -> Envelope {
+    let args = EventArgs { booking_id: booking_id.to_owned(), version };
+    let key = format!("booking:{booking_id}:v{version}");
     match event {
-        BookingEventKind::Confirmed => {
-            let job = BookingConfirmed { booking_id: booking_id.to_owned(), version };
-            Some(keyed(&job, job_id, &format!("booking:{booking_id}:v{version}"), now))
-        }
-        _ => None,
+        BookingEventKind::Confirmed => keyed(&BookingConfirmed(args), job_id, &key, now),
+        BookingEventKind::Rescheduled => keyed(&BookingRescheduled(args), job_id, &key, now),
+        BookingEventKind::Cancelled => keyed(&BookingCancelled(args), job_id, &key, now),
+        BookingEventKind::Completed => keyed(&BookingCompleted(args), job_id, &key, now),
+        BookingEventKind::NoShow => keyed(&BookingNoShow(args), job_id, &key, now),
     }
 }
 
-/// The job of a mail.
+/// The job of a mail; of one that is for later, it waits until then.
 #[must_use]
 pub fn delivery(delivery: &DeliveryRef, now: Timestamp) -> Envelope {
     let key = format!("delivery:{}:r{}", delivery.id, delivery.release);
-    keyed(&EmailSend { delivery_id: delivery.id }, delivery.job_id, &key, now)
+    let mut envelope = keyed(&EmailSend { delivery_id: delivery.id }, delivery.job_id, &key, now);
+    envelope.run_at = delivery.send_at.map_or(now, |at| at.max(now));
+    envelope
 }
 
 /// The job of any intent.
@@ -41,7 +50,7 @@ pub fn delivery(delivery: &DeliveryRef, now: Timestamp) -> Envelope {
 pub fn envelope(intent: &Intent, now: Timestamp) -> Option<Envelope> {
     match intent {
         Intent::BookingEvent { booking_id, version, event, job_id } => {
-            booking_event(booking_id, *version, *event, *job_id, now)
+            Some(booking_event(booking_id, *version, *event, *job_id, now))
         }
         Intent::Delivery(row) => Some(delivery(row, now)),
     }

@@ -4,9 +4,11 @@
 //! 2. [`runner`] leases jobs through the queue's consumer and drives them with apalis, through the [`layers`].
 //! 3. [`verdict`] turns the end of a run into what becomes of the job.
 //! 4. [`intents`] names the jobs that stored rows stand for; [`sweep`] enqueues those whose job was lost.
-//! 5. [`mailer`] holds what a mail needs on its way out, [`email_content`] what a caller had sealed, [`gate`] keeps in what
+//! 5. [`bookings`] says what follows from a booking: which mails, which reminders, and when.
+//! 6. [`mailer`] holds what a mail needs on its way out, [`email_content`] what a caller had sealed, [`gate`] keeps in what
 //!    would not authenticate, [`notices`] tells the operators; [`context`] is what a job may use.
 
+pub mod bookings;
 pub mod context;
 pub mod email_content;
 pub mod gate;

@@ -26,7 +26,7 @@ pub struct Sender {
 /// The way out for mail.
 pub struct Mailer {
     /// All templates, parsed.
-    pub renderer: Renderer,
+    pub renderer: Arc<Renderer>,
     /// The senders, by their name in the configuration. Nothing else can be a From.
     pub senders: HashMap<String, Sender>,
     /// Keeps in what would not authenticate.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use job::{JobId, JobState};
+use job::{JobId, JobState, Unfinished};
 use queue::{BrokerError, Enqueue, JobRecord};
 use store::{Closed, DeliveryState, Intent, JobEnd, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use tracing::{debug, error, info};
 
 use crate::context::Context;
 use crate::intents;
+use crate::jobs::{queue_failed, store_failed};
 
 /// How often a worker looks.
 const EVERY: Duration = Duration::from_secs(5);
@@ -66,6 +67,16 @@ pub enum SweepError {
     /// The queue.
     #[error(transparent)]
     Queue(#[from] BrokerError),
+}
+
+impl SweepError {
+    /// What a job says of it.
+    pub(crate) fn unfinished(&self) -> Unfinished {
+        match self {
+            Self::Store(e) => store_failed(e),
+            Self::Queue(e) => queue_failed(e),
+        }
+    }
 }
 
 /// One sweep over all rows that had no news for `quiet_for`.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use queue::Disposition;
 use serde_json::{Value, json};
-use store::{Category, NewDelivery};
+use store::{Category, FanOut, NewDelivery};
 
 use crate::harness::{App, uuid_of};
 
@@ -75,6 +75,15 @@ async fn every_example_of_an_event_is_accepted() {
     let app = App::start().await;
     let in_person = include_str!("../../../examples/booking-in-person.json");
     app.post("/v1/bookings/bk_2002/events", in_person).send().await.expect(202);
+    for (kind, text) in [
+        ("booking.rescheduled", include_str!("../../../examples/booking-rescheduled.json")),
+        ("booking.cancelled", include_str!("../../../examples/booking-cancelled.json")),
+        ("booking.completed", include_str!("../../../examples/booking-completed.json")),
+    ] {
+        let id = kind.replace('.', "_");
+        let accepted = app.post(&format!("/v1/bookings/{id}/events"), text).send().await.expect(202);
+        assert_eq!(accepted["kind"], kind);
+    }
     app.post("/v1/jobs", include_str!("../../../examples/job-effect.json")).send().await.expect(202);
     let batch = app.post("/v1/jobs/batch", include_str!("../../../examples/jobs-batch.json")).send().await.expect(200);
     assert!(batch["results"].as_array().unwrap().iter().all(|r| r["id"].is_string()), "{batch}");
@@ -84,7 +93,6 @@ async fn every_example_of_an_event_is_accepted() {
 async fn each_bad_field_is_named() {
     let app = App::start().await;
     for (pointer, bad, field) in [
-        ("/event", json!("rescheduled"), "event"),
         ("/event", json!("exploded"), "event"),
         ("/event", json!(7), "event"),
         ("/booking/version", json!(0), "booking.version"),
@@ -159,12 +167,12 @@ async fn a_booking_and_its_mails_can_be_looked_at() {
         .apply_event("bk_1001", 1, now(), |_, booking| {
             let (template, to) = ("booking_confirmed_student", booking.student.email.as_str());
             let key = format!("booking:bk_1001:v1:{template}:student");
-            vec![NewDelivery {
+            FanOut::from(vec![NewDelivery {
                 recipient_name: Some(booking.student.name.clone()),
                 booking_id: Some(booking.id.clone()),
                 job_id: uuid_of(6),
                 ..NewDelivery::new(uuid_of(5), key, Category::Booking, template, "bookings", to)
-            }]
+            }])
         })
         .await
         .unwrap();
@@ -174,6 +182,11 @@ async fn a_booking_and_its_mails_can_be_looked_at() {
     assert_eq!(booking["student"]["name"], "Zoë Lindström");
     assert_eq!(booking["price"], json!({"amount": "45.00", "currency": "USD"}));
     assert_eq!(booking["deliveries"][0]["recipient"], "zoe.lindstrom@example.com");
+    assert_eq!(booking["reminder_offsets"], json!(["24h", "1h"]));
+    let first = &booking["reminders"][0];
+    assert_eq!((&first["offset"], &first["role"]), (&json!("24h"), &json!("student")));
+    assert_eq!(first["due_at"], "2026-11-30T17:00:00Z");
+    assert_eq!(booking["reminders"].as_array().unwrap().len(), 4);
 
     let id = uuid_of(5);
     for query in ["recipient=zoe.lindstrom@example.com", "booking=bk_1001", "state=queued", "limit=1"] {

@@ -107,6 +107,7 @@ impl Builder {
                 senders: config::Config::dev(std::path::Path::new("unused")).mail.profiles().collect(),
                 ..Settings::default()
             },
+            bookings: Arc::default(),
             meters: Meters::default(),
             gate: self.gate,
             notices: worker::Notices::default(),

@@ -29,6 +29,7 @@ pub fn state(
             templates_dir: parts.config.mail.templates_dir.clone(),
             ..api::Settings::from_config(&parts.config.api, queue_names(&parts.config)?)
         },
+        bookings: Arc::clone(&parts.bookings),
         meters: parts.meters.clone(),
         metrics: Arc::new(move || metrics.render()),
         gate: gate(parts).map(Arc::new),

@@ -3,7 +3,8 @@
 //! 1. The data folder holds everything: two SQLite files, the DKIM key and the keys that seal, made at the first start and kept.
 //! 2. A DNS server on loopback answers for the dev domain: SPF, DKIM, DMARC, as real packets.
 //! 3. A mail catcher on loopback speaks real SMTP and verifies each mail against that zone, as a receiver would.
-//! 4. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
+//! 4. With `--demo` a day passes in a minute, by a clock of its own ([`crate::demo`]).
+//! 5. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -20,9 +21,10 @@ use worker::Runner;
 
 use super::{Usage, api::bind, start_logging};
 use crate::cli::Globals;
+use crate::demo::{self, DayClock, PACE};
 use crate::process;
 use crate::secrets::{dev_keys, private};
-use crate::wire::{Parts, runner_settings};
+use crate::wire::{Parts, hurried_broker, runner_settings};
 
 /// The file in the data folder that says where the zone of a running `dev` is served.
 pub const DNS_ADDRESS: &str = "dns.addr";
@@ -36,11 +38,15 @@ pub struct Args {
     /// Where everything is kept. Remove it to begin anew.
     #[arg(long, value_name = "DIR", default_value = "./postrider-data")]
     pub data: PathBuf,
+    /// Plays a day of a marketplace in a minute: bookings arrive, move, are cancelled, and reminders fire. Bookings and
+    /// mails of it are kept in memory only.
+    #[arg(long)]
+    pub demo: bool,
 }
 
 /// Runs until a signal.
 pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
-    let config = Config::load_dev(&args.data, globals.config.as_deref(), super::environment()?)?;
+    let mut config = Config::load_dev(&args.data, globals.config.as_deref(), super::environment()?)?;
     start_logging(&config)?;
     let metrics = telemetry::metrics::install()?;
     if !config.api.listen.ip().is_loopback() {
@@ -53,7 +59,16 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     // Making a key takes a few tenths of a second: the queue and the store open meanwhile.
     let key_file = args.data.join("dkim.pem");
     let key = tokio::task::spawn_blocking(move || dkim_key(&key_file));
-    let mut parts = Parts::build(config).await?;
+    let day = args.demo.then(DayClock::start);
+    let mut parts = match &day {
+        Some(day) => {
+            let clock: Arc<dyn Clock> = Arc::new(day.clone());
+            config.store.url = "sqlite::memory:".parse().context("a store in memory")?;
+            let broker = hurried_broker(&config, Arc::clone(&clock), PACE).await?;
+            Parts::at(config, broker, clock).await?
+        }
+        None => Parts::build(config).await?,
+    };
     parts.store.migrate().await.context("the store in the data folder")?;
     let key = key.await??;
 
@@ -70,21 +85,17 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let relay = format!("smtp://{}", catcher.addr());
     parts.config.mail.transport = Some(relay.parse().context("the mail catcher's address")?);
     let names = Arc::clone(&dns);
-    let templates = mail::Renderer::new(parts.config.mail.templates_dir.as_deref()).context("mail.templates_dir")?;
-    let dev = api::Dev {
-        inbox: catcher.inbox(),
-        zone: Arc::new(move || names.zone().to_string()),
-        templates: Arc::new(templates),
-    };
+    let context = parts.context()?;
+    let templates = Arc::clone(&context.mailer.as_ref().context("dev always has a relay and senders")?.renderer);
+    let dev = api::Dev { inbox: catcher.inbox(), zone: Arc::new(move || names.zone().to_string()), templates };
     let state = super::api::state(&parts, metrics, Some(dev))?;
     let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
     let address = listener.local_addr()?;
     // Links in mails lead to here, whatever port it is.
     parts.config.api.listen = address;
     let shutdown = process::shutdown_on_signal()?;
-    let runner =
-        Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), parts.context()?);
-    let banner = format!(
+    let runner = Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), context);
+    let mut banner = format!(
         "postrider is ready\n  \
          mailbox  http://{address}/mailbox\n  \
          API      http://{address}/docs   (Authorization: Bearer dev)\n  \
@@ -94,12 +105,36 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
          -d @examples/booking-confirmed.json {address}/v1/bookings/bk_1001/events\n",
         args.data.display()
     );
-    // Nobody may be reading: that is no reason not to run.
-    let _ = std::io::stdout().write_all(banner.as_bytes()).and_then(|()| std::io::stdout().flush());
+    if day.is_some() {
+        banner.push_str("\nA day passes in a minute from now on: watch the mailbox.\n");
+    }
+    say(&banner);
+    let played = match day {
+        Some(day) => {
+            let (context, inbox) = (parts.context()?, catcher.inbox());
+            Some(tokio::spawn(async move {
+                match demo::play(&context, &day).await {
+                    Ok(scenes) => {
+                        say(&format!("The day is over: {scenes} things happened, {} mails came of it.\n", inbox.len()));
+                    }
+                    Err(e) => tracing::error!(error = format!("{e:#}"), "the demonstration stopped"),
+                }
+            }))
+        }
+        None => None,
+    };
     api::serve(listener, api::router(state), shutdown.cancelled_owned()).await?;
+    if let Some(played) = played {
+        played.abort();
+    }
     let left = runner.shut_down().await;
     catcher.shutdown().await;
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Says something on standard output. Nobody may be reading: that is no reason not to run.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
 }
 
 /// The data folder, for its owner only.

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod migrate;
 pub mod queues;
 mod reach;
+pub mod reconcile;
 pub mod secrets;
 pub mod suppressions;
 pub mod templates;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Templates(args) => templates::run(globals, &args),
         Command::Domain(args) => domain::run(globals, &args).await,
         Command::Delivery(args) => delivery::run(globals, &args).await,
+        Command::Reconcile(args) => reconcile::run(globals, &args).await,
         Command::Doctor(args) => doctor::run(globals, &args).await,
         Command::Bench(args) => bench::run(args).await,
         Command::Config => crate::output::print(config::DEFAULT_TOML).map(|()| ExitCode::SUCCESS),

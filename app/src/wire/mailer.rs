@@ -28,7 +28,7 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     let second = mail.fallback.as_ref().map(|relay| SmtpTransport::new(relay_config(mail, relay, ehlo_name.clone())));
     let fallback = second.transpose().context("mail.fallback")?.map(Fallback::new);
     let transport = SmtpTransport::new(relay_config(mail, relay, ehlo_name)).context("mail.transport")?;
-    let renderer = Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?;
+    let renderer = Arc::new(Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?);
     let gate = Arc::new(super::gate::gate(config)?);
     let recipients = recipients(mail)?;
     Ok(Some(Mailer { renderer, senders, gate, recipients, transport, fallback, paces: Paces::default() }))

@@ -1,7 +1,9 @@
 //! From the configuration to the parts: the only place that knows which backend is in use.
 //!
-//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `runner`; [`Parts`] holds what the roles share.
+//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `bookings`, `runner`; [`Parts`] holds
+//! what the roles share.
 
+mod bookings;
 mod gate;
 mod mailer;
 mod operators;
@@ -11,7 +13,7 @@ mod store;
 
 pub use gate::{client, new_plan, plans, resolver};
 pub use operators::must_be_reachable;
-pub use queue::{broker, queue_names, redis_broker};
+pub use queue::{broker, hurried_broker, queue_names, redis_broker};
 pub use runner::runner_settings;
 pub use store::{Schema, open_store};
 
@@ -24,6 +26,7 @@ use config::Config;
 use job::{Clock, IdSource, SystemClock};
 use secrets::Keyring;
 use telemetry::metrics::Meters;
+use worker::bookings::BookingRules;
 use worker::{Context, Gate, Notices, Registry};
 
 /// The parts that the API and the worker share.
@@ -40,6 +43,8 @@ pub struct Parts {
     pub ids: Arc<IdSource>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What holds for bookings and reminders.
+    pub bookings: Arc<BookingRules>,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; none without `[secrets]`.
@@ -49,9 +54,12 @@ pub struct Parts {
 impl Parts {
     /// Builds the parts. A queue or store that is away is no error here: it is ridden out.
     pub async fn build(config: Config) -> anyhow::Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let secrets = crate::secrets::keyring(&config)?;
         let broker = broker(&config).await?;
+        Self::at(config, broker, Arc::new(SystemClock)).await
+    }
+
+    /// The same over a queue that is there, by another clock.
+    pub async fn at(config: Config, broker: Arc<dyn Broker>, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         let store = open_store(&config).await?;
         let registry = Arc::new(Registry::standard(config.debug.kinds));
         if let Some((kind, queue)) = registry.queues_without_consumer(&queue_names(&config)?).first() {
@@ -60,7 +68,9 @@ impl Parts {
             )));
         }
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
-        Ok(Self { config, broker, store, registry, ids, clock, meters: Meters::default(), secrets })
+        let secrets = crate::secrets::keyring(&config)?;
+        let bookings = Arc::new(bookings::booking_rules(&config)?);
+        Ok(Self { config, broker, store, registry, ids, clock, bookings, meters: Meters::default(), secrets })
     }
 
     /// The gate, for a process that does not send itself.
@@ -82,6 +92,7 @@ impl Parts {
             clock: Arc::clone(&self.clock),
             mailer: mailer::mailer(&self.config)?.map(Arc::new),
             notices: self.notices()?,
+            bookings: Arc::clone(&self.bookings),
             meters: self.meters.clone(),
             secrets: self.secrets.clone(),
             public_url: self.config.api.base_url(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use config::{Config, QueueUrl, SqliteTarget};
-use job::QueueName;
+use job::{Clock, QueueName};
 use queue::redis::{RedisBroker, RedisSettings};
 use queue::sqlite::SqliteBroker;
 use queue::{Broker, Retention, Settings, Time};
@@ -31,6 +31,15 @@ pub async fn broker(config: &Config) -> anyhow::Result<Arc<dyn Broker>> {
             Arc::new(SqliteBroker::open(&target, settings(config)?).await.context("queue.url")?)
         }
     })
+}
+
+/// A queue in memory by a clock that runs `pace` times as fast as the wall's: what is counted in time there is as much
+/// longer, so that a worker has as long as ever to renew its leases.
+pub async fn hurried_broker(config: &Config, clock: Arc<dyn Clock>, pace: u32) -> anyhow::Result<Arc<dyn Broker>> {
+    let usual = settings(config)?;
+    let settings =
+        Settings { lease: usual.lease * pace, silence: usual.silence * pace, time: Time::Virtual(clock), ..usual };
+    Ok(Arc::new(SqliteBroker::open("sqlite::memory:", settings).await?))
 }
 
 /// The Redis of the configuration, if the queue is there: for what only Redis can be asked.

@@ -21,6 +21,7 @@ mod long_pause;
 mod lost_queue;
 mod mailroom;
 mod poison;
+mod reconcile;
 mod redis_faults;
 mod rig;
 mod scene;

@@ -1,6 +1,6 @@
 //! What every scene needs: a store, an API key, a folder, and the processes that share them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +103,11 @@ impl Rig {
     pub fn process(&self, name: &str, args: &[&str]) -> ProcessBuilder {
         let builder = ProcessBuilder::new(name, env!("CARGO_BIN_EXE_postrider")).args(args).dir(&self.dir);
         self.settings.iter().fold(builder, |builder, (key, value)| builder.env(key, value))
+    }
+
+    /// The folder and the settings of a command that is run beside the processes.
+    pub fn command(&self) -> (&Path, Vec<(String, String)>) {
+        (&self.dir, self.settings.clone())
     }
 
     /// Starts a worker and waits until it takes jobs.

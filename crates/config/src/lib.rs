@@ -11,6 +11,7 @@
 mod alerts;
 mod api;
 mod authority;
+mod bookings;
 mod check;
 mod debug;
 mod duration;
@@ -23,7 +24,9 @@ mod outbound;
 mod queue;
 mod queue_url;
 mod queues;
+mod reconcile;
 mod redis_url;
+mod reminders;
 mod secret;
 mod secrets;
 mod size;
@@ -34,6 +37,7 @@ mod worker;
 pub use alerts::{Alerts, WebhookUrl};
 pub use api::{Api, RateLimit};
 pub use authority::{HostPort, UrlError};
+pub use bookings::Bookings;
 pub use debug::Debug;
 pub use error::{ConfigError, Problem};
 pub use mail::{Dkim, Mail, MailClass, MailDns, MailTimeouts, NameServer, Profile, Relay, RelayTls, Sender};
@@ -41,7 +45,9 @@ pub use outbound::Outbound;
 pub use queue::{Queue, RedisTuning, Retention};
 pub use queue_url::{QueueUrl, SqliteTarget};
 pub use queues::QueueShare;
+pub use reconcile::Reconcile;
 pub use redis_url::{RedisTopology, RedisUrl};
+pub use reminders::{QuietHours, Reminders};
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use store::{Store, StoreUrl};
@@ -81,6 +87,12 @@ pub struct Config {
     pub alerts: Alerts,
     /// `[outbound]`: whom this installation may call.
     pub outbound: Outbound,
+    /// `[bookings]`: what follows from a lesson that took place.
+    pub bookings: Bookings,
+    /// `[reminders]`: how long before a lesson both parties are reminded.
+    pub reminders: Reminders,
+    /// `[reconcile]`: how far back the ledger is compared with what must have been mailed.
+    pub reconcile: Reconcile,
     /// `[debug]`: the kinds for trying and testing.
     pub debug: Debug,
     /// `[telemetry]`: logs.
@@ -100,6 +112,9 @@ impl Default for Config {
             secrets: Secrets::default(),
             alerts: Alerts::default(),
             outbound: Outbound::default(),
+            bookings: Bookings::default(),
+            reminders: Reminders::default(),
+            reconcile: Reconcile::default(),
             debug: Debug::default(),
             telemetry: Telemetry::default(),
         }
@@ -162,6 +177,9 @@ impl Config {
         self.secrets.validate(self.mail.transport.is_some(), check.section("secrets"));
         self.alerts.validate(check.section("alerts"));
         self.outbound.validate(check.section("outbound"));
+        self.bookings.validate(check.section("bookings"));
+        self.reminders.validate(check.section("reminders"));
+        self.reconcile.validate(check.section("reconcile"));
         self.telemetry.validate(check.section("telemetry"));
         check.into_problems()
     }

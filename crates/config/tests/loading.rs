@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use config::{Config, LogFormat, MailClass, QueueUrl, RedisTopology, SqliteTarget, StoreUrl};
+use config::{Config, LogFormat, MailClass, QueueUrl, QuietHours, RedisTopology, SqliteTarget, StoreUrl};
 
 fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -167,4 +167,16 @@ fn no_secret_is_shown_by_debug() {
     )
     .unwrap();
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn reminders_are_set_by_a_list_or_by_one_variable() {
+    let hours = |hours: &[u64]| hours.iter().map(|h| Duration::from_secs(h * 3600)).collect::<Vec<_>>();
+    let listed = file("reminders.toml", "[reminders]\noffsets = [\"48h\", 3600]\nquiet_hours = \"22:00-07:30\"\n");
+    let config = Config::load(Some(&listed), []).unwrap();
+    assert_eq!(config.reminders.offsets, hours(&[48, 1]));
+    assert_eq!(config.reminders.quiet_hours, Some(QuietHours { from: 1320, until: 450 }));
+    let set = Config::load(Some(&listed), env(&[("POSTRIDER__REMINDERS__OFFSETS", "24h, 2h")])).unwrap();
+    assert_eq!(set.reminders.offsets, hours(&[24, 2]));
+    assert_eq!(Config::load(None, env(&[("POSTRIDER__REMINDERS__OFFSETS", "")])).unwrap().reminders.offsets, []);
 }

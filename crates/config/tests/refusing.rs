@@ -240,3 +240,16 @@ fn dev_does_not_leave_its_folder_for_a_queue_or_a_store_that_the_shell_still_nam
     let store = dev("POSTRIDER__STORE__URL", "postgres://me:hunter2@127.0.0.1/db");
     assert!(store.contains("store.url") && !store.contains("hunter2"), "{store}");
 }
+
+#[test]
+fn reminders_that_make_no_sense_are_refused() {
+    let quiet = |value| refused("POSTRIDER__REMINDERS__QUIET_HOURS", value);
+    for value in ["22:00", "22:00-22:00", "25:00-07:00", "night"] {
+        assert!(quiet(value).contains("must be \"off\", or a range of the day like \"22:00-07:00\""), "{value}");
+    }
+    let offsets = |value| refused("POSTRIDER__REMINDERS__OFFSETS", value);
+    assert!(offsets("1h,60m").contains("reminders.offsets = \"1h,60m\": 1h twice"));
+    assert!(offsets("1h,soon").contains("\"soon\" is no length of time"));
+    assert!(offsets("30s").contains("must be from 1m to 366d"));
+    assert!(refused("POSTRIDER__BOOKINGS__REVIEW_URL", "https://example.com/review").contains("{booking_id}"));
+}

@@ -105,7 +105,7 @@ impl Store {
             .await?;
         let deliveries: Vec<SilentDelivery> = session
             .sql(
-                "SELECT id, idempotency_key, job_id, release, state, sweep_from
+                "SELECT id, idempotency_key, job_id, release, state, send_at, sweep_from
                  FROM deliveries
                  WHERE state IN ('queued', 'sending', 'deferred') AND sweep_from < $1
                  ORDER BY sweep_from LIMIT $2",

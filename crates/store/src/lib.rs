@@ -26,8 +26,8 @@ mod scratch;
 mod suppressions;
 
 pub use bookings::{
-    Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, EventApplied, EventState,
-    NewBookingEvent, Party, Price, Snapshot, content_hash,
+    Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, Claimed, EventApplied, EventFact,
+    EventState, FanOut, NewBookingEvent, Party, Price, Snapshot, content_hash,
 };
 pub use db::{Backend, Store, StoreConfig};
 pub use deliveries::{

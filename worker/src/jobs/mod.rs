@@ -1,10 +1,16 @@
 //! One file a kind. Each opens with who enqueues it, what it does, and why running it twice is harmless.
 
+pub mod booking_cancelled;
+pub mod booking_completed;
 pub mod booking_confirmed;
+pub mod booking_no_show;
+pub mod booking_rescheduled;
 pub mod debug;
 pub mod domains_check;
 pub mod email_send;
 pub mod operator_notify;
+pub mod reconcile;
+pub mod reminders_scan;
 
 use std::time::Duration;
 

@@ -45,7 +45,7 @@ impl Yard {
         let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
         let gate = gate(&dns, DEV_DOMAIN, &[("first", &first), ("second", &second)]);
         let mailer = Mailer {
-            renderer: Renderer::new(None).unwrap(),
+            renderer: Arc::new(Renderer::new(None).unwrap()),
             senders: [("bookings".to_owned(), sender(&first, "first"))].into(),
             gate: Arc::clone(&gate),
             recipients: mail::RecipientRule::default(),
@@ -91,7 +91,7 @@ impl Yard {
     async fn book(&self, id: &str) {
         let event = accept(&self.stage, id).await;
         let now = self.stage.context.clock.now();
-        let job = worker::intents::booking_event(id, 1, event.event, event.job_id, now).unwrap();
+        let job = worker::intents::booking_event(id, 1, event.event, event.job_id, now);
         self.stage.enqueue(job).await;
     }
 

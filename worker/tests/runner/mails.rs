@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use job::{Clock, JobId, JobState, SystemClock};
+use job::{Clock, JobId, JobState};
 use mail::catcher::{Reaction, Script, Step};
 use mail::zone::{DEV_DOMAIN, bounce_domain, dev_zone, ehlo_name};
 use mail::{
@@ -38,15 +38,24 @@ impl Post {
 
     /// The same with a relay that is spoken to in another way.
     pub async fn open_with(change: impl FnOnce(&mut RelayConfig)) -> Self {
+        Self::on(Stage::sqlite().await, change).await
+    }
+
+    /// The same on a stage that is there.
+    pub async fn with(stage: Stage) -> Self {
+        Self::on(stage, |_| {}).await
+    }
+
+    async fn on(mut stage: Stage, change: impl FnOnce(&mut RelayConfig)) -> Self {
         let key = DkimKey::generate().unwrap();
         let dns = DnsServer::start(dev_zone(DEV_DOMAIN, "runner", &key.public_txt()).unwrap()).await.unwrap();
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let verifier = Verifier::new(dns.addr()).unwrap();
-        let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
+        let catcher = Catcher::start(loopback, verifier, Arc::clone(&stage.context.clock)).await.unwrap();
         let mut relay = RelayConfig::plain(catcher.addr(), &ehlo_name(DEV_DOMAIN));
         change(&mut relay);
         let mailer = Mailer {
-            renderer: Renderer::new(None).unwrap(),
+            renderer: Arc::new(Renderer::new(None).unwrap()),
             senders: [("bookings".to_owned(), sender(&key, "runner"))].into(),
             gate: gate(&dns, DEV_DOMAIN, &[("runner", &key)]),
             recipients: RecipientRule::default(),
@@ -54,7 +63,6 @@ impl Post {
             fallback: None,
             paces: Paces::default(),
         };
-        let mut stage = Stage::sqlite().await;
         stage.context.mailer = Some(Arc::new(mailer));
         Self { stage, catcher, _dns: dns }
     }

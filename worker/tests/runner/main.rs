@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
+mod bookings;
 mod cases;
 mod domain;
 mod gate;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use job::{Clock, Envelope, IdSource, JobId, JobState, Kind, QueueName, SystemClock};
+use job::{Clock, Envelope, IdSource, JobId, JobState, Kind, ManualClock, QueueName, SystemClock};
 use queue::consumer::Share;
 use queue::redis::RedisBroker;
 use queue::sqlite::SqliteBroker;
-use queue::{Broker, JobRecord, Settings};
+use queue::{Broker, JobRecord, Settings, Time};
 use serde_json::Value;
 use store::{Store, StoreConfig};
 use telemetry::metrics::Meters;
@@ -30,10 +30,21 @@ impl Stage {
         Self::with(Arc::new(RedisBroker::connect(url, "runner", settings()).await.unwrap())).await
     }
 
+    /// Everything by a clock that is moved by hand.
+    pub async fn at(clock: &ManualClock) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(clock.clone());
+        let settings = Settings { time: Time::Virtual(Arc::clone(&clock)), ..settings() };
+        let broker = SqliteBroker::open("sqlite::memory:", settings).await.unwrap();
+        Self::by(Arc::new(broker), clock).await
+    }
+
     async fn with(broker: Arc<dyn Broker>) -> Self {
+        Self::by(broker, Arc::new(SystemClock)).await
+    }
+
+    async fn by(broker: Arc<dyn Broker>, clock: Arc<dyn Clock>) -> Self {
         let store = Store::open(&StoreConfig::new("sqlite::memory:")).await.unwrap();
         store.migrate().await.unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
         Self {
             context: Context {
@@ -42,6 +53,7 @@ impl Stage {
                 ids,
                 clock,
                 mailer: None,
+                bookings: Arc::default(),
                 meters: Meters::default(),
                 secrets: Some(Arc::new(secrets::Keyring::ephemeral())),
                 public_url: "http://127.0.0.1:8080".to_owned(),

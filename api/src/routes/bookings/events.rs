@@ -10,7 +10,6 @@
 use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use job::{Envelope, JobId, JobState};
 use queue::Enqueue;
 use serde::Deserialize;
@@ -33,7 +32,7 @@ use crate::trace_context::TraceParent;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventBody {
-    /// What happened: `confirmed`.
+    /// What happened: `confirmed`, `rescheduled`, `cancelled`, `completed` or `no_show`.
     #[schema(example = "confirmed")]
     event: String,
     /// The booking as it is now.
@@ -43,7 +42,9 @@ pub struct EventBody {
 
 /// Report what happened to a booking
 ///
-/// `confirmed`: student and instructor get a confirmation each, once for each version.
+/// `confirmed`, `rescheduled`, `cancelled`: student and instructor get a mail each, with an entry for their calendars, once
+/// for each version; both are reminded before the lesson. `completed`: the student is asked for a review after a while.
+/// `no_show`: nobody is written to. Events may come late, twice and in any order: the highest version counts.
 #[utoipa::path(
     post, path = "/v1/bookings/{id}/events", tag = "bookings", operation_id = "createBookingEvent",
     request_body = EventBody,
@@ -71,7 +72,8 @@ pub async fn create(
     let body: EventBody = parse(&text)?;
     let now = state.clock.now();
     // What the event becomes, under an id that is yet to be given.
-    let (event, mut job) = job_of(&body.event, &booking_id, body.booking.0.version(), now)?;
+    let event = event_of(&body.event)?;
+    let mut job = worker::intents::booking_event(&booking_id, body.booking.0.version(), event, Uuid::nil(), now);
     job.trace_parent = trace;
     let under = |id: Uuid| Enqueue::from(Envelope { id: JobId::from_uuid(id), ..job.clone() });
     let (version, snapshot) = body.booking.0.check().map_err(ApiError::invalid_fields)?;
@@ -104,21 +106,11 @@ pub async fn create(
     }
 }
 
-/// The event and its job. Errors: 422 for an event that is unknown, or that nothing is done about.
-fn job_of(
-    word: &str,
-    booking_id: &str,
-    version: i64,
-    now: Timestamp,
-) -> Result<(BookingEventKind, Envelope), ApiError> {
-    let job = |event: BookingEventKind| worker::intents::booking_event(booking_id, version, event, Uuid::nil(), now);
-    if let Ok(event) = word.parse::<BookingEventKind>()
-        && let Some(job) = job(event)
-    {
-        return Ok((event, job));
-    }
-    let accepted: Vec<&str> =
-        BookingEventKind::ALL.iter().filter(|event| job(**event).is_some()).map(|event| event.as_str()).collect();
-    let word: String = word.chars().take(40).collect();
-    Err(ApiError::invalid("event", format!("{word:?} is not accepted; accepted: {}", accepted.join(", "))))
+/// The event of this name. Errors: 422 for an unknown one.
+fn event_of(word: &str) -> Result<BookingEventKind, ApiError> {
+    word.parse().map_err(|_| {
+        let accepted: Vec<&str> = BookingEventKind::ALL.iter().map(|event| event.as_str()).collect();
+        let word: String = word.chars().take(40).collect();
+        ApiError::invalid("event", format!("{word:?} is not accepted; accepted: {}", accepted.join(", ")))
+    })
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod read;
+mod reminders;
 mod snapshot;
 mod text;
 

@@ -1,4 +1,5 @@
-//! `GET /v1/bookings/{id}`: the booking as the last event left it, and the mails that were sent because of it.
+//! `GET /v1/bookings/{id}`: the booking as the last event left it, its reminders, and the mails because of
+//! it.
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -7,6 +8,7 @@ use serde::Serialize;
 use store::{Booking, BookingStatus, CancelledBy, DeliveryFilter};
 use utoipa::ToSchema;
 
+use super::reminders::{self, ReminderView};
 use super::text::is_id;
 use crate::auth::{BookingsRead, Caller};
 use crate::error::{ApiError, Problem};
@@ -53,11 +55,13 @@ pub struct BookingView {
     /// Who called it off.
     #[schema(value_type = Option<String>)]
     cancelled_by: Option<CancelledBy>,
-    /// How long before the start to remind.
-    reminders: Option<Vec<String>>,
+    /// How long before the start to remind, where the booking says so itself.
+    reminder_offsets: Option<Vec<String>>,
     /// When the last event was applied.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
+    /// The reminders of its start, the earliest first.
+    reminders: Vec<ReminderView>,
     /// The mails because of it, newest first, at most 100.
     deliveries: Vec<DeliverySummary>,
 }
@@ -93,7 +97,7 @@ impl From<store::Party> for PartyView {
 }
 
 impl BookingView {
-    fn new(b: Booking, deliveries: Vec<DeliverySummary>) -> Self {
+    fn new(b: Booking, reminders: Vec<ReminderView>, deliveries: Vec<DeliverySummary>) -> Self {
         Self {
             id: b.id,
             version: b.version,
@@ -110,8 +114,9 @@ impl BookingView {
             instructor: b.instructor.into(),
             reason: b.reason,
             cancelled_by: b.cancelled_by,
-            reminders: b.reminders,
+            reminder_offsets: b.reminders,
             updated_at: b.updated_at,
+            reminders,
             deliveries,
         }
     }
@@ -119,7 +124,7 @@ impl BookingView {
 
 /// Look at a booking
 ///
-/// As the last applied event left it, with the mails because of it. An event is applied within moments of its 202.
+/// As the last applied event left it, with its reminders and the mails because of it. An event is applied within moments of its 202.
 #[utoipa::path(
     get, path = "/v1/bookings/{id}", tag = "bookings", operation_id = "getBooking",
     params(("id" = String, Path, description = "The booking's id")),
@@ -142,5 +147,6 @@ pub async fn show(
     let booking = state.store.get_booking(&id).await?.ok_or_else(no_such)?;
     let filter = DeliveryFilter { booking_id: Some(id), ..DeliveryFilter::default() };
     let deliveries = state.store.list_deliveries(&filter, MOST_DELIVERIES, None).await?;
-    Ok(Json(BookingView::new(booking, deliveries.items.into_iter().map(DeliverySummary::from).collect())))
+    let reminders = reminders::of(&state, &booking, state.clock.now()).await?;
+    Ok(Json(BookingView::new(booking, reminders, deliveries.items.into_iter().map(DeliverySummary::from).collect())))
 }

@@ -52,6 +52,7 @@ pub async fn run(bench: &Bench, requests: u64, batches: u64, connections: u64) -
         ids: Arc::clone(&bench.ids),
         clock: Arc::new(SystemClock),
         settings: api::Settings::from_config(&config.api, vec![bench.queue.clone()]),
+        bookings: Arc::default(),
         meters: Meters::default(),
         metrics: Arc::new(move || metrics.render()),
         gate: None,

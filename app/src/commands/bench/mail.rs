@@ -138,7 +138,7 @@ fn mailer(renderer: Renderer, relay: RelayConfig, dns: &DnsServer, key: &DkimKey
     Ok(Mailer {
         gate: Arc::new(gate(dns, key, signer)?),
         recipients: RecipientRule::default(),
-        renderer,
+        renderer: Arc::new(renderer),
         senders: [("bookings".to_owned(), sender)].into(),
         transport: SmtpTransport::new(relay)?,
         fallback: None,

@@ -7,6 +7,7 @@ mod figures;
 mod http;
 mod mail;
 mod queue;
+mod reminders;
 mod sink;
 mod stamp;
 
@@ -42,6 +43,8 @@ enum What {
     /// The sink of `bench mail`.
     #[command(hide = true)]
     Sink,
+    /// The scan for reminders among a million bookings, and many that are due at once.
+    Reminders(RemindersArgs),
 }
 
 /// Where the queue lies.
@@ -117,6 +120,25 @@ struct MailArgs {
     json: bool,
 }
 
+/// How much to measure.
+#[derive(Debug, clap::Args)]
+struct RemindersArgs {
+    #[command(flatten)]
+    backend: Backend,
+    /// An empty database; what is written there is left for you to drop.
+    #[arg(long, value_name = "URL")]
+    store: String,
+    /// How many bookings there are that are not due.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    bookings: u64,
+    /// How many reminders are due at once, two a booking.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(2..=10_000_000))]
+    due: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Measures.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = match args.what {
@@ -140,6 +162,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             figures?.show(args.json)
         }
         What::Sink => return sink::run().await,
+        What::Reminders(args) => {
+            let bench = Bench::open(&args.backend, "bench", Tables::Memory).await?;
+            let figures = reminders::run(&bench, &args.store, args.bookings, args.due).await;
+            bench.clean().await?;
+            figures?.show(args.json)
+        }
     };
     println!("{json}");
     Ok(ExitCode::SUCCESS)

@@ -134,6 +134,7 @@ pub(super) fn context(bench: &Bench, mailer: Option<Mailer>) -> Context {
         clock: Arc::new(SystemClock),
         mailer: mailer.map(Arc::new),
         notices: worker::Notices::default(),
+        bookings: Arc::default(),
         meters: Meters::default(),
         secrets: None,
         public_url: String::new(),

@@ -2,18 +2,28 @@
 //!
 //! 1. An event is accepted under its booking's id and version: a repeated request is told from a contradicting one by the
 //!    hash of its content (`event`).
-//! 2. A job applies it: one transaction puts the snapshot into the projection if its version is the highest so far,
-//!    writes the mails that follow from it, and marks the event (`projection`).
+//! 2. A job applies it: one transaction puts the snapshot into the projection if its version is the highest so far
+//!    (`projection`), writes the mails that follow from it, calls off those that it makes untrue, and marks the event
+//!    (`apply`).
+//! 3. A scan finds the bookings of which somebody has to be reminded, and claims the reminders (`reminders`).
+//! 4. Whoever doubts that everything was mailed reads what must have been (`facts`); measurements `fill` the table.
 
+mod apply;
 mod event;
+mod facts;
+mod fill;
 mod projection;
+mod reminders;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use apply::{EventApplied, FanOut};
 pub use event::{Accepted, BookingEvent, NewBookingEvent};
-pub use projection::{Booking, EventApplied};
+pub use facts::EventFact;
+pub use projection::Booking;
+pub use reminders::Claimed;
 
 use crate::words::words;
 

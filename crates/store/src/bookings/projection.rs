@@ -1,12 +1,11 @@
-//! The newest state of each booking, and the step that gets it there.
+//! The newest state of each booking.
 
 use jiff::Timestamp;
 use sqlx::types::Json;
 
-use super::event::{self, BookingEvent};
-use super::{BookingStatus, CancelledBy, EventState, Party, Price};
+use super::event::BookingEvent;
+use super::{BookingStatus, CancelledBy, Party, Price};
 use crate::db::{At, Record, Row, Session, Store};
-use crate::deliveries::{self, DeliveryRef, NewDelivery};
 use crate::error::StoreError;
 
 /// A booking as its newest applied event left it.
@@ -46,25 +45,12 @@ pub struct Booking {
     pub reminders: Option<Vec<String>>,
     /// When the version was applied.
     pub updated_at: Timestamp,
-}
-
-/// What applying an event led to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EventApplied {
-    /// The projection shows this event.
-    Applied {
-        /// The projection.
-        booking: Box<Booking>,
-        /// The whole fan-out, in its order: the rows of this call and those of an earlier one.
-        deliveries: Vec<DeliveryRef>,
-    },
-    /// A higher version is in the projection; the event sends nothing.
-    Superseded {
-        /// That version.
-        current: i64,
-    },
-    /// No such event was ever accepted.
-    Missing,
+    /// When this start became known, of a booking that stands: what was due before is not made up for.
+    pub start_known_at: Timestamp,
+    /// The start before the last move.
+    pub previous_starts_at: Option<Timestamp>,
+    /// When the scan for reminders has to look next; none when nothing will be due any more.
+    pub next_reminder_at: Option<Timestamp>,
 }
 
 impl Record for Booking {
@@ -89,6 +75,9 @@ impl Record for Booking {
             cancelled_by: row.get("cancelled_by")?,
             reminders: row.get::<Option<Json<Vec<String>>>>("reminders")?.map(|json| json.0),
             updated_at: row.get::<At>("updated_at")?.0,
+            start_known_at: row.get::<At>("start_known_at")?.0,
+            previous_starts_at: row.get::<Option<At>>("previous_starts_at")?.map(|at| at.0),
+            next_reminder_at: row.get::<Option<At>>("next_reminder_at")?.map(|at| at.0),
         })
     }
 }
@@ -101,70 +90,46 @@ impl Store {
     pub async fn get_booking(&self, id: &str) -> Result<Option<Booking>, StoreError> {
         find(&mut self.read().await?, id).await
     }
-
-    /// Applies an accepted event, in one transaction.
-    ///
-    /// 1. The snapshot becomes the projection, if its version is higher than the one there.
-    /// 2. `fan_out` sees the event and the projection and names the mails; they are written to the ledger under their
-    ///    keys, so that those that are there already stay as they are.
-    /// 3. The event is marked as applied, or as superseded by a higher version (then `fan_out` is not called).
-    ///
-    /// Applying the same version again changes nothing and answers the same.
-    ///
-    /// # Errors
-    /// As the database says.
-    pub async fn apply_event(
-        &self,
-        booking_id: &str,
-        version: i64,
-        now: Timestamp,
-        fan_out: impl FnOnce(&BookingEvent, &Booking) -> Vec<NewDelivery> + Send,
-    ) -> Result<EventApplied, StoreError> {
-        let mut transaction = self.begin().await?;
-        let Some(event) = event::find(&mut transaction, booking_id, version).await? else {
-            return Ok(EventApplied::Missing);
-        };
-        let booking = match project(&mut transaction, &event, now).await? {
-            Some(booking) => booking,
-            None => find(&mut transaction, booking_id)
-                .await?
-                .ok_or_else(|| StoreError::Corrupt(format!("booking {booking_id} is neither written nor there")))?,
-        };
-        if booking.version > version {
-            event::close(&mut transaction, &event, EventState::Superseded, now).await?;
-            transaction.commit().await?;
-            return Ok(EventApplied::Superseded { current: booking.version });
-        }
-        let mails = fan_out(&event, &booking);
-        let deliveries = deliveries::insert(&mut transaction, &mails, now).await?;
-        event::close(&mut transaction, &event, EventState::Applied, now).await?;
-        transaction.commit().await?;
-        Ok(EventApplied::Applied { booking: Box::new(booking), deliveries })
-    }
 }
 
-macro_rules! columns {
+/// Names the columns of [`Booking`].
+macro_rules! booking_columns {
     () => {
         "id, version, moves, sequence, status, service, starts_at, duration_minutes, location, url, price_amount,
-         price_currency, student, instructor, reason, cancelled_by, reminders, updated_at"
+         price_currency, student, instructor, reason, cancelled_by, reminders, updated_at, start_known_at,
+         previous_starts_at, next_reminder_at"
     };
 }
+pub(super) use booking_columns;
 
-async fn find(session: &mut Session, id: &str) -> Result<Option<Booking>, StoreError> {
-    session.sql(concat!("SELECT ", columns!(), " FROM bookings WHERE id = $1")).bind(id).optional().await
+/// Reads a booking within a session.
+pub(super) async fn find(session: &mut Session, id: &str) -> Result<Option<Booking>, StoreError> {
+    session.sql(concat!("SELECT ", booking_columns!(), " FROM bookings WHERE id = $1")).bind(id).optional().await
 }
 
 /// Puts the snapshot into the projection if its version is the highest; answers nothing if it is not. Either way the
 /// booking's row is locked until the end of the transaction, so that two events of one booking are applied in turn.
-async fn project(session: &mut Session, event: &BookingEvent, now: Timestamp) -> Result<Option<Booking>, StoreError> {
+///
+/// What is due next is left to who knows how long before a lesson people are reminded.
+pub(super) async fn project(
+    session: &mut Session,
+    event: &BookingEvent,
+    now: Timestamp,
+) -> Result<Option<Booking>, StoreError> {
     let snapshot = &event.snapshot;
     session
         .sql(concat!(
             "INSERT INTO bookings (id, version, moves, sequence, status, service, starts_at, duration_minutes, location,
-                 url, price_amount, price_currency, student, instructor, reason, cancelled_by, reminders, updated_at)
-             VALUES ($1, $2, 0, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                 url, price_amount, price_currency, student, instructor, reason, cancelled_by, reminders, updated_at,
+                 start_known_at)
+             VALUES ($1, $2, 0, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT (id) DO UPDATE SET
                  version          = excluded.version,
+                 start_known_at   = CASE WHEN bookings.starts_at = excluded.starts_at AND bookings.status = 'confirmed'
+                                         THEN bookings.start_known_at ELSE excluded.start_known_at END,
+                 previous_starts_at = CASE WHEN bookings.starts_at = excluded.starts_at
+                                           THEN bookings.previous_starts_at ELSE bookings.starts_at END,
+                 next_reminder_at = NULL,
                  moves            = bookings.moves + CASE WHEN bookings.starts_at = excluded.starts_at THEN 0 ELSE 1 END,
                  sequence         = bookings.sequence + CASE WHEN bookings.sequence < 2147483647 THEN 1 ELSE 0 END,
                  status           = excluded.status,
@@ -183,7 +148,7 @@ async fn project(session: &mut Session, event: &BookingEvent, now: Timestamp) ->
                  updated_at       = excluded.updated_at
              WHERE bookings.version < excluded.version
              RETURNING ",
-            columns!()
+            booking_columns!()
         ))
         .bind(event.booking_id.as_str())
         .bind(event.version)
@@ -201,6 +166,7 @@ async fn project(session: &mut Session, event: &BookingEvent, now: Timestamp) ->
         .bind(snapshot.cancelled_by)
         .bind(snapshot.reminders.as_ref().map(Json))
         .bind(At(now))
+        .bind(At(event.received_at))
         .optional()
         .await
 }

@@ -180,7 +180,7 @@ async fn moved(
                  lease_token = NULL, phase = NULL, next_attempt_at = NULL, job_ended = NULL, touched_at = $8,
                  sweep_from = $8
              WHERE id = $1 AND state = $2
-             RETURNING id, idempotency_key, job_id, release, state",
+             RETURNING id, idempotency_key, job_id, release, state, send_at",
         )
         .bind(id)
         .bind(found.state)

@@ -42,6 +42,12 @@ pub struct Delivery {
     pub headers_to: Option<serde_json::Value>,
     /// The booking that it is about.
     pub booking_id: Option<String>,
+    /// The version of the booking that it tells of.
+    pub booking_version: Option<i64>,
+    /// For a reminder: which start it is about, counted as the booking's moves.
+    pub booking_moves: Option<i64>,
+    /// Before this it is not sent.
+    pub send_at: Option<Timestamp>,
     /// The `POST /v1/emails` that it belongs to.
     pub email_id: Option<Uuid>,
     /// The subject as it went over the wire.
@@ -79,8 +85,8 @@ pub struct Delivery {
 macro_rules! delivery_columns {
     (listed) => {
         "id, idempotency_key, template, sender, category, class, recipient, recipient_name, data, locale, calendar,
-         headers_to, booking_id, email_id, subject, state, phase, release, attempts, message_id, mail_date, job_id,
-         deadline, next_attempt_at, last_error, created_at, touched_at, sent_at"
+         headers_to, booking_id, booking_version, booking_moves, send_at, email_id, subject, state, phase, release,
+         attempts, message_id, mail_date, job_id, deadline, next_attempt_at, last_error, created_at, touched_at, sent_at"
     };
     () => {
         concat!(delivery_columns!(listed), ", content")
@@ -106,6 +112,9 @@ impl Record for Delivery {
             content: row.get("content")?,
             headers_to: row.get::<Option<Json<serde_json::Value>>>("headers_to")?.map(|json| json.0),
             booking_id: row.get("booking_id")?,
+            booking_version: row.get("booking_version")?,
+            booking_moves: row.get("booking_moves")?,
+            send_at: time("send_at")?,
             email_id: row.get("email_id")?,
             subject: row.get("subject")?,
             state: row.get("state")?,
@@ -138,6 +147,8 @@ pub struct DeliveryRef {
     pub release: u32,
     /// Where it stands.
     pub state: DeliveryState,
+    /// Before this it is not sent.
+    pub send_at: Option<Timestamp>,
 }
 
 impl Record for DeliveryRef {
@@ -148,6 +159,7 @@ impl Record for DeliveryRef {
             job_id: row.get("job_id")?,
             release: row.number("release")?,
             state: row.get("state")?,
+            send_at: row.get::<Option<At>>("send_at")?.map(|at| at.0),
         })
     }
 }

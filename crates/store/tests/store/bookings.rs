@@ -3,20 +3,21 @@
 use jiff::ToSpan;
 use store::{
     Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, DeliveryState, EventApplied,
-    EventState, NewBookingEvent, NewDelivery, Store, content_hash,
+    EventState, FanOut, NewBookingEvent, NewDelivery, Store, content_hash,
 };
 
 use crate::both::{at, event, fresh_id, id, mail, on_both, snapshot};
 
 /// One mail a party, keyed as the booking jobs key them.
-fn both_parties(event: &BookingEvent, booking: &Booking) -> Vec<NewDelivery> {
-    ["student", "instructor"]
+fn both_parties(event: &BookingEvent, booking: &Booking) -> FanOut {
+    let mails = ["student", "instructor"]
         .map(|role| NewDelivery {
             booking_id: Some(booking.id.clone()),
             data: serde_json::json!({ "sequence": booking.sequence }),
             ..mail(&format!("booking:{}:v{}:confirmed:{role}", event.booking_id, event.version))
         })
-        .to_vec()
+        .to_vec();
+    mails.into()
 }
 
 async fn accept_and_apply(store: &Store, new: &NewBookingEvent) -> EventApplied {
@@ -142,7 +143,7 @@ on_both! {
         let new = event("bk_1", 1, BookingEventKind::Confirmed, snapshot());
         world.store.accept_event(&new, at(0)).await.unwrap();
         let same_id_twice = |_: &BookingEvent, _: &Booking| {
-            vec![NewDelivery { id: id(1), ..mail("one") }, NewDelivery { id: id(1), ..mail("two") }]
+            FanOut::from(vec![NewDelivery { id: id(1), ..mail("one") }, NewDelivery { id: id(1), ..mail("two") }])
         };
         let error = world.store.apply_event("bk_1", 1, at(1), same_id_twice).await.unwrap_err();
         assert!(!error.is_transient());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use store::{
     Accepted, AttemptOutcome, AttemptReport, Begun, BookingEventKind, Closed, Delivery, DeliveryRef, DeliveryState,
-    EventApplied, EventState, Intent, JobEnd, Moved, NewBookingEvent, OnTheWire,
+    EventApplied, EventState, FanOut, Intent, JobEnd, Moved, NewBookingEvent, OnTheWire,
 };
 
 use crate::both::{World, at, by, event, fresh_id, on_both, snapshot};
@@ -145,7 +145,7 @@ on_both! {
         assert_eq!((failed.state, failed.failure.as_deref()), (EventState::Failed, Some("no luck")));
         assert_eq!(open_intents(world).await, 0);
 
-        let applied = world.store.apply_event("bk_1", 1, at(50), |_, _| Vec::new()).await.unwrap();
+        let applied = world.store.apply_event("bk_1", 1, at(50), |_, _| FanOut::default()).await.unwrap();
         assert!(matches!(applied, EventApplied::Applied { .. }), "{applied:?}");
         let applied = world.store.get_event("bk_1", 1).await.unwrap().unwrap();
         assert_eq!((applied.state, applied.failure), (EventState::Applied, None));

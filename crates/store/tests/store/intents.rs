@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection, Row};
-use store::{AttemptReport, BookingEventKind, Intent};
+use store::{AttemptReport, BookingEventKind, FanOut, Intent};
 
 use crate::both::{World, at, event, mail, on_both, snapshot};
 
@@ -36,7 +36,7 @@ on_both! {
         };
         assert_eq!(found, [expected]);
         assert_eq!(found[0].job_id(), new.job_id);
-        world.store.apply_event("bk_1", 4, at(40), |_, _| Vec::new()).await.unwrap();
+        world.store.apply_event("bk_1", 4, at(40), |_, _| FanOut::default()).await.unwrap();
         assert!(stale(world, 10, 1000).await.is_empty());
     }
 

@@ -15,5 +15,7 @@ mod intents;
 mod keys;
 mod lists;
 mod migrations;
+mod orders;
 mod people;
+mod reminders;
 mod suppressions;

@@ -11,7 +11,7 @@ use crate::both::{World, at, event, fresh_id, mail, on_both, snapshot};
 async fn lesson(world: &World) {
     let new = event("bk_1", 1, BookingEventKind::Confirmed, snapshot());
     world.store.accept_event(&new, at(0)).await.unwrap();
-    let fan_out = |_: &store::BookingEvent, booking: &store::Booking| {
+    let fan_out = |_: &store::BookingEvent, booking: &store::Booking| -> store::FanOut {
         [&booking.student, &booking.instructor]
             .map(|party| NewDelivery {
                 recipient: party.email.clone(),
@@ -21,6 +21,7 @@ async fn lesson(world: &World) {
                 ..mail(&format!("booking:{}:{}", booking.id, party.id))
             })
             .to_vec()
+            .into()
     };
     let applied = world.store.apply_event("bk_1", 1, at(1), fan_out).await.unwrap();
     assert!(matches!(applied, EventApplied::Applied { .. }), "{applied:?}");

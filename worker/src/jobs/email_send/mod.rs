@@ -105,9 +105,9 @@ impl<'a> Send<'a> {
         self.pass_gate(delivery, sender).await?;
         let to = self.destination(delivery).await?;
         self.pass_suppression(delivery).await?;
-        self.still_worth_sending(delivery).await?;
-        let words = self.words(delivery, to.redirected).await?;
-        let letter = self.render(delivery, sender, to, words)?;
+        let delivery = self.still_worth_sending(delivery).await?;
+        let words = self.words(&delivery, to.redirected).await?;
+        let letter = self.render(&delivery, sender, to, words)?;
         let bytes = sign::sign(&self.mailer.gate.signer(sender), &letter)?;
         Ok(transport::Ready::new(self.bounce(sender), letter, bytes))
     }

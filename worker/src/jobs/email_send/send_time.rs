@@ -1,15 +1,41 @@
-//! Step 5: is the mail still worth sending, now that it is about to go?
+//! Step 5: is the mail still worth sending, and still true, now that it is about to go?
+
+use std::borrow::Cow;
+use std::time::Duration;
 
 use store::Delivery;
 
 use super::{Halt, Send};
+use crate::bookings::still_true::{Look, look};
+
+/// How soon a booking is looked up again that could not be read.
+const STORE_WAIT: Duration = Duration::from_secs(2);
 
 impl Send<'_> {
-    /// Its deadline may have passed while it waited.
-    pub(super) async fn still_worth_sending(&self, delivery: &Delivery) -> Result<(), Halt> {
-        match delivery.deadline {
-            Some(deadline) if deadline <= self.now() => Err(Halt::Expired("its deadline has passed".to_owned())),
-            _ => Ok(()),
+    /// Its deadline may have passed while it waited, and what it tells of a booking may have changed. Answers the mail as
+    /// it is true now.
+    pub(super) async fn still_worth_sending<'d>(&self, delivery: &'d Delivery) -> Result<Cow<'d, Delivery>, Halt> {
+        if delivery.deadline.is_some_and(|deadline| deadline <= self.now()) {
+            return Err(Halt::Expired("its deadline has passed".to_owned()));
+        }
+        let about = delivery.booking_version.or(delivery.booking_moves).and(delivery.booking_id.as_deref());
+        let Some(id) = about else { return Ok(Cow::Borrowed(delivery)) };
+        let booking = match self.context.store.get_booking(id).await {
+            Ok(booking) => booking,
+            Err(e) if e.is_transient() => {
+                return Err(Halt::Later { why: format!("the store is away: {e}"), wait: STORE_WAIT });
+            }
+            Err(e) => return Err(Halt::Unsendable(format!("its booking cannot be read: {e}"))),
+        };
+        let now = self.now();
+        match look(&self.context.bookings, booking.as_ref(), delivery, now) {
+            Look::True => Ok(Cow::Borrowed(delivery)),
+            Look::TrueWith(data) => Ok(Cow::Owned(Delivery { data, ..delivery.clone() })),
+            Look::Untrue(why) => Err(Halt::CalledOff(why)),
+            Look::Sleeps(until) => {
+                let wait = until.duration_since(now).try_into().unwrap_or_default();
+                Err(Halt::Later { why: format!("its reader sleeps until {until}"), wait })
+            }
         }
     }
 }

@@ -1,0 +1,35 @@
+//! `booking.rescheduled`: a booking moved, or changed otherwise; both parties are told by mail.
+//!
+//! Enqueued by `POST /v1/bookings/{id}/events`, under `booking:{id}:v{version}`, after the event's row was written.
+//! Effect: the projection is brought to this version; what still waits of older news is called off, one
+//! `email.send` a party is enqueued, with the new entry for the calendar, and the reminders move along.
+//! Twice is harmless: see [`crate::bookings::event`].
+
+use std::time::Duration;
+
+use job::{Attempt, FieldError, Job, Outcome};
+use serde::{Deserialize, Serialize};
+
+use crate::bookings::event::{self, EventArgs};
+use crate::context::Context;
+
+/// The arguments.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BookingRescheduled(pub EventArgs);
+
+impl Job for BookingRescheduled {
+    const KIND: &'static str = "booking.rescheduled";
+    const QUEUE: &'static str = "bookings";
+    const TIMEOUT: Duration = event::TIMEOUT;
+    const INTERNAL: bool = true;
+    type Context = Context;
+
+    fn validate(&self) -> Result<(), Vec<FieldError>> {
+        self.0.validate()
+    }
+
+    async fn run(self, context: &Context, _: &Attempt) -> Outcome {
+        event::run(context, &self.0).await
+    }
+}
