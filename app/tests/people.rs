@@ -1,4 +1,4 @@
-//! Mail of callers and the people who get it, end to end: `postrider dev` with its queue in a real Redis.
+//! Mail of callers and the people who get it, end to end: `postrider dev`, and an API whose queue is a real Redis.
 //!
 //! What a caller has sealed is nowhere to be read but in the mail itself: not in the store's files, not in Redis's, not in
 //! the log, not in any listing.
@@ -20,16 +20,14 @@ struct Town {
     http: Client,
     base: String,
     dir: std::path::PathBuf,
-    redis: Redis,
     dev: Process,
 }
 
 impl Town {
     async fn open(env: &[(&str, &str)]) -> Self {
-        let (dir, port, redis) = (janitor::scratch_dir("people"), free_port(), Redis::with_aof().await);
+        let (dir, port) = (janitor::scratch_dir("people"), free_port());
         let mut builder = ProcessBuilder::new("dev", env!("CARGO_BIN_EXE_postrider"))
             .args(["dev", "--port", &port.to_string(), "--data", "data"])
-            .env("POSTRIDER__QUEUE__URL", redis.url())
             .env("POSTRIDER__TELEMETRY__LEVEL", "debug")
             .env("POSTRIDER__API__PUBLIC_URL", format!("http://127.0.0.1:{port}"))
             .dir(&dir);
@@ -39,7 +37,7 @@ impl Town {
         let mut dev = builder.spawn();
         dev.ready(port, "/readyz", SOON).await;
         let http = Client::builder().no_proxy().build().unwrap();
-        Self { http, base: format!("http://127.0.0.1:{port}"), dir, redis, dev }
+        Self { http, base: format!("http://127.0.0.1:{port}"), dir, dev }
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
@@ -172,8 +170,42 @@ async fn what_a_caller_seals_is_in_the_mail_and_nowhere_else() {
     }
     let mut found = Vec::new();
     holding(&town.dir, CANARY.as_bytes(), &mut found);
-    let kept: Vec<String> = town.redis.ask(&["CONFIG", "GET", "dir"]).await;
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_redis_there_is_nothing_to_be_read_either() {
+    let (dir, port, redis) = (janitor::scratch_dir("people"), free_port(), Redis::with_aof().await);
+    let store = format!("sqlite:{}", dir.join("store.db").display());
+    let of = |name: &str, args: &[&str]| {
+        ProcessBuilder::new(name, env!("CARGO_BIN_EXE_postrider"))
+            .args(args)
+            .env("POSTRIDER__QUEUE__URL", redis.url())
+            .env("POSTRIDER__STORE__URL", &store)
+            .env("POSTRIDER__MAIL__DOMAIN", "postrider.test")
+            .env("POSTRIDER__SECRETS__KEYS__K1", "0123456789abcdef".repeat(4))
+            .env("POSTRIDER__API__LISTEN", format!("127.0.0.1:{port}"))
+            .env("POSTRIDER__API__METRICS_LISTEN", format!("127.0.0.1:{}", free_port()))
+            .dir(&dir)
+    };
+    let mut api = of("api", &["api"]).spawn();
+    api.ready(port, "/readyz", SOON).await;
+    let mut keys = of("keys", &["keys", "create", "test", "--scope", "emails:write", "--json"]).spawn();
+    assert!(keys.wait(SOON).await.success(), "{}", keys.log());
+    let log = keys.log();
+    let answer: Value = log.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap_or_else(|| panic!("{log}"));
+
+    let mail = json!({"from": "security", "to": "ana@people.example", "subject": CANARY, "text": CANARY});
+    let call = Client::builder().no_proxy().build().unwrap().post(format!("http://127.0.0.1:{port}/v1/emails"));
+    let accepted = call.bearer_auth(answer["secret"].as_str().unwrap()).json(&mail).send().await.unwrap();
+    assert_eq!(accepted.status(), StatusCode::ACCEPTED);
+    let kept: Vec<String> = redis.ask(&["CONFIG", "GET", "dir"]).await;
+    let mut found = Vec::new();
+    holding(Path::new(&kept[1]), b"email.send", &mut found);
+    assert!(!found.is_empty(), "the job is in Redis's file, so this looks in the right place");
+    found.clear();
     holding(Path::new(&kept[1]), CANARY.as_bytes(), &mut found);
+    holding(&dir, CANARY.as_bytes(), &mut found);
     assert_eq!(found, Vec::<String>::new());
 }
 
