@@ -41,7 +41,7 @@ fn answers() -> [Reaction; 9] {
         reply(451, "4.3.0 not now"),
         reply(450, "4.7.1 come back later"),
         Reaction::ReplyThenClose(421, "4.3.2 going down".to_owned()),
-        reply(550, "5.1.1 no such user"),
+        reply(550, "5.2.1 mailbox closed"),
         Reaction::ReplyThenClose(554, "5.7.1 not from you".to_owned()),
         reply(299, "what was that?"),
         Reaction::Close,
