@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Query, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
@@ -26,6 +26,22 @@ const TRUSTED_LENGTH: usize = 64 << 10;
 /// The body of a call, UTF-8, at most `body_limit` bytes.
 #[derive(Debug)]
 pub struct Text(pub String);
+
+/// The body of a call that needs none: `None` if it is empty, whatever its type.
+#[derive(Debug)]
+pub struct OptionalText(pub Option<String>);
+
+impl FromRequest<State> for OptionalText {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, ApiError> {
+        if request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        let text = read(request, state.settings.body_limit, state.settings.request_timeout).await?;
+        Ok(Self(Some(text).filter(|text| !text.is_empty())))
+    }
+}
 
 /// The body of a batch, UTF-8, at most `batch_body_limit` bytes.
 #[derive(Debug)]

@@ -27,6 +27,11 @@ mod state;
 pub mod trace_context;
 pub mod unread;
 
+/// Schedules as they are shown: the command line shows the same.
+pub mod schedules {
+    pub use crate::routes::schedules::view::{Asked, BackfillView, FireView, ScheduleView, TickView};
+}
+
 pub use limits::Rate;
 pub use router::{metrics_router, router};
 pub use routes::deliveries::{DeliverySummary, DeliveryView};

@@ -38,6 +38,7 @@ pub fn base() -> OpenApi {
         (name = "suppressions", description = "Who must not be written to"),
         (name = "inbound", description = "Bounces and complaints that came back"),
         (name = "people", description = "What is kept of a person, and taking it out"),
+        (name = "schedules", description = "What is done by itself, when, and what became of it"),
         (name = "health", description = "For probes"),
         (name = "debug", description = "For trying and testing"),
     ),

@@ -9,8 +9,8 @@ use crate::commands;
 /// Background jobs and mail that arrives: one binary, every role.
 ///
 /// Begin with `postrider dev`: API, worker, queue, store, a mail catcher and a DNS zone in one process, with nothing
-/// else installed. In production run `postrider migrate` once, then `postrider api` and as many `postrider worker`
-/// as are wanted, with POSTRIDER__QUEUE__URL and POSTRIDER__STORE__URL set.
+/// else installed. In production run `postrider migrate` once, then `postrider api`, `postrider scheduler` and as many
+/// `postrider worker` as are wanted, with POSTRIDER__QUEUE__URL and POSTRIDER__STORE__URL set.
 #[derive(Debug, Parser)]
 #[command(name = "postrider", version, max_term_width = 110)]
 pub struct Cli {
@@ -46,6 +46,8 @@ pub enum Command {
     Api,
     /// A worker: takes jobs from the queues and runs them.
     Worker(commands::worker::Args),
+    /// A scheduler: fires schedules; of any number of them one leads.
+    Scheduler,
     /// Brings the store's tables up to date.
     Migrate(commands::migrate::Args),
     /// Puts one job into its queue.
@@ -54,6 +56,8 @@ pub enum Command {
     Jobs(commands::jobs::Args),
     /// Lists, pauses and resumes queues.
     Queues(commands::queues::Args),
+    /// Lists schedules, shows when they fire, runs, pauses, resumes and backfills them.
+    Schedules(commands::schedules::Args),
     /// Creates, lists and revokes API keys.
     Keys(commands::keys::Args),
     /// Prints new keys for sealing and signing.
@@ -110,6 +114,7 @@ mod tests {
                     "enqueue",
                     "jobs",
                     "queues",
+                    "schedules",
                     "keys",
                     "secrets",
                     "suppressions",

@@ -4,8 +4,9 @@
 //! same id and the same unique key, so that making it twice is harmless.
 
 use jiff::Timestamp;
-use job::{Envelope, JobId, UniqueKey};
-use store::{BookingEventKind, DeliveryRef, Intent};
+use job::{Envelope, JobId, Kind, QueueName, UniqueKey};
+use serde_json::value::to_raw_value;
+use store::{BookingEventKind, DeliveryRef, Intent, TickRef};
 use uuid::Uuid;
 
 use crate::bookings::event::EventArgs;
@@ -15,6 +16,7 @@ use crate::jobs::booking_confirmed::BookingConfirmed;
 use crate::jobs::booking_no_show::BookingNoShow;
 use crate::jobs::booking_rescheduled::BookingRescheduled;
 use crate::jobs::email_send::EmailSend;
+use crate::ticks;
 
 /// The job of a booking event.
 #[must_use]
@@ -45,6 +47,19 @@ pub fn delivery(delivery: &DeliveryRef, now: Timestamp) -> Envelope {
     envelope
 }
 
+/// The job of a tick; `None` if the row names a kind or a queue that cannot be one.
+#[must_use]
+pub fn tick(tick: &TickRef, now: Timestamp) -> Option<Envelope> {
+    let (kind, queue) = (Kind::new(&tick.kind).ok()?, QueueName::new(&tick.queue).ok()?);
+    let args = to_raw_value(&tick.args).ok()?;
+    let mut envelope = Envelope::raw(JobId::from_uuid(tick.job_id), kind, queue, args, now)
+        .with_limits(tick.max_attempts, tick.timeout)
+        .with_unique_key(ticks::key(&tick.schedule, tick.planned_at));
+    envelope.run_at = tick.run_at.max(now);
+    envelope.tags = vec![tick.schedule.clone()];
+    Some(envelope)
+}
+
 /// The job of any intent.
 #[must_use]
 pub fn envelope(intent: &Intent, now: Timestamp) -> Option<Envelope> {
@@ -53,6 +68,7 @@ pub fn envelope(intent: &Intent, now: Timestamp) -> Option<Envelope> {
             Some(booking_event(booking_id, *version, *event, *job_id, now))
         }
         Intent::Delivery(row) => Some(delivery(row, now)),
+        Intent::Tick(row) => tick(row, now),
     }
 }
 

@@ -7,6 +7,7 @@
 //! 5. [`bookings`] says what follows from a booking: which mails, which reminders, and when.
 //! 6. [`mailer`] holds what a mail needs on its way out, [`email_content`] what a caller had sealed, [`gate`] keeps in what
 //!    would not authenticate, [`notices`] tells the operators; [`context`] is what a job may use.
+//! 7. [`mod@schedule`] checks schedules as people write them; [`ticks`] ties jobs to what their schedule fired.
 
 pub mod bookings;
 pub mod context;
@@ -21,7 +22,9 @@ pub mod pace;
 pub mod registry;
 pub mod run;
 pub mod runner;
+pub mod schedule;
 pub mod sweep;
+pub mod ticks;
 pub mod verdict;
 
 pub use context::Context;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::context::Context;
 use crate::jobs::{
     booking_cancelled, booking_completed, booking_confirmed, booking_no_show, booking_rescheduled, debug,
-    domains_check, email_send, operator_notify, reconcile, reminders_scan,
+    domains_check, email_send, operator_notify, platform_heartbeat, reconcile, reminders_scan, store_retention,
 };
 
 /// A kind of job, as the rest of the platform sees it.
@@ -101,6 +101,8 @@ impl Registry {
             KindEntry::of::<email_send::EmailSend>(),
             KindEntry::of::<domains_check::DomainsCheck>(),
             KindEntry::of::<operator_notify::OperatorNotify>(),
+            KindEntry::of::<platform_heartbeat::PlatformHeartbeat>(),
+            KindEntry::of::<store_retention::StoreRetention>(),
         ];
         if debug_kinds {
             all.extend([

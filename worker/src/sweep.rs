@@ -15,13 +15,13 @@ use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use job::{JobId, JobState, Unfinished};
 use queue::{BrokerError, Enqueue, JobRecord};
-use store::{Closed, DeliveryState, Intent, JobEnd, StoreError};
+use store::{Closed, DeliveryState, Intent, JobEnd, StoreError, TickEnded};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info};
 
 use crate::context::Context;
-use crate::intents;
 use crate::jobs::{queue_failed, store_failed};
+use crate::{intents, ticks};
 
 /// How often a worker looks.
 const EVERY: Duration = Duration::from_secs(5);
@@ -98,8 +98,12 @@ pub async fn once(context: &Context, quiet_for: Duration) -> Result<Swept, Sweep
                 Some((ended, reason)) => {
                     let closed = context.store.close_intent(row, ended, &reason, silent_since, now).await?;
                     swept.closed += usize::from(closed.is_some());
-                    if let Some(Closed::Delivery(state)) = closed {
-                        tell(context, row, state);
+                    match (closed, row) {
+                        (Some(Closed::Delivery(state)), _) => tell(context, row, state),
+                        (Some(Closed::Tick(paused_after)), Intent::Tick(tick)) => {
+                            ticks::tell(context, &tick.schedule, Some(TickEnded { paused_after })).await;
+                        }
+                        _ => {}
                     }
                 }
                 None => lost.extend(again(context, row, job.map(|job| job.state), now).await?),
@@ -137,6 +141,11 @@ async fn again(
     if !matches!(state, None | Some(JobState::Completed)) {
         return Ok(None);
     }
+    if let (Intent::Tick(tick), Some(_)) = (row, state) {
+        // Unlike a mail's row, a tick has no word of its own on whether it was done: its job's word counts.
+        ticks::found_done(context, tick).await?;
+        return Ok(None);
+    }
     let Some(mut envelope) = intents::envelope(row, now) else { return Ok(None) };
     if state.is_some() {
         // The job says done, the row says not: it gets a new job, because the old id is taken.
@@ -145,7 +154,9 @@ async fn again(
             return Ok(None);
         }
     }
-    Ok(Some(envelope.into()))
+    // A leader that stood still since it wrote the tick must not enqueue it again when this job is long trimmed.
+    let once = matches!(row, Intent::Tick(_));
+    Ok(Some(Enqueue { envelope, once }))
 }
 
 /// Counts a mail's end. The job's own end was told by who ended it; that nobody knows what became of a mail was not.

@@ -13,6 +13,7 @@ pub(crate) mod mailbox;
 pub(crate) mod metrics;
 mod people;
 mod queues;
+pub(crate) mod schedules;
 mod suppressions;
 pub(crate) mod templates;
 pub(crate) mod unsubscribe;
@@ -33,6 +34,7 @@ pub fn all() -> OpenApiRouter<State> {
         .merge(suppressions::router())
         .merge(inbound::router())
         .merge(people::router())
+        .merge(schedules::router())
         .merge(debug::router())
         .merge(health::router())
         .merge(docs::router())

@@ -12,5 +12,6 @@ mod keys;
 mod mailbox;
 mod outages;
 mod refusals;
+mod schedules;
 mod storms;
 mod templates;

@@ -1,10 +1,10 @@
-//! `postrider dev`: API, worker, queue, store, mail catcher and DNS zone in one process, with nothing installed.
+//! `postrider dev`: API, worker, scheduler, queue, store, mail catcher and DNS zone in one process, with nothing installed.
 //!
 //! 1. The data folder holds everything: two SQLite files, the DKIM key and the keys that seal, made at the first start and kept.
 //! 2. A DNS server on loopback answers for the dev domain: SPF, DKIM, DMARC, as real packets.
 //! 3. A mail catcher on loopback speaks real SMTP and verifies each mail against that zone, as a receiver would.
 //! 4. With `--demo` a day passes in a minute, by a clock of its own ([`crate::demo`]).
-//! 5. From there on it is the production path: the same API, worker and transport, with the catcher as the relay.
+//! 5. From there on it is the production path: the same API, worker, scheduler and transport, with the catcher as the relay.
 
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -95,6 +95,11 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     parts.config.api.listen = address;
     let shutdown = process::shutdown_on_signal()?;
     let runner = Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), context);
+    // A day by a clock of its own scans its reminders itself; schedules would remember its times.
+    let ticking = match &day {
+        Some(_) => None,
+        None => Some(tokio::spawn(super::scheduler::ticker(&parts)?.run(shutdown.clone()))),
+    };
     let mut banner = format!(
         "postrider is ready\n  \
          mailbox  http://{address}/mailbox\n  \
@@ -126,6 +131,9 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     api::serve(listener, api::router(state), shutdown.cancelled_owned()).await?;
     if let Some(played) = played {
         played.abort();
+    }
+    if let Some(ticking) = ticking {
+        ticking.await?;
     }
     let left = runner.shut_down().await;
     catcher.shutdown().await;

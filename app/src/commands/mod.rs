@@ -13,6 +13,8 @@ pub mod migrate;
 pub mod queues;
 mod reach;
 pub mod reconcile;
+pub mod scheduler;
+pub mod schedules;
 pub mod secrets;
 pub mod suppressions;
 pub mod templates;
@@ -38,10 +40,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => dev::run(globals, &args).await,
         Command::Api => api::run(globals).await,
         Command::Worker(args) => worker::run(globals, &args).await,
+        Command::Scheduler => scheduler::run(globals).await,
         Command::Migrate(args) => migrate::run(globals, &args).await,
         Command::Enqueue(args) => enqueue::run(globals, &args).await,
         Command::Jobs(args) => jobs::run(globals, &args).await,
         Command::Queues(args) => queues::run(globals, &args).await,
+        Command::Schedules(args) => schedules::run(globals, &args).await,
         Command::Keys(args) => keys::run(globals, &args).await,
         Command::Secrets(args) => secrets::run(&args),
         Command::Suppressions(args) => suppressions::run(globals, &args).await,

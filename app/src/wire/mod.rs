@@ -67,6 +67,8 @@ impl Parts {
                 "kind {kind} waits in queue {queue}, which no worker consumes: add [queues.{queue}] to the configuration"
             )));
         }
+        scheduler::configured(&config, &registry, &queue_names(&config)?)
+            .map_err(|e| crate::commands::Usage(e.to_string()))?;
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
         let secrets = crate::secrets::keyring(&config)?;
         let bookings = Arc::new(bookings::booking_rules(&config)?);

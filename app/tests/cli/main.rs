@@ -12,6 +12,7 @@ mod keys;
 mod migrate;
 mod queues;
 mod refusals;
+mod schedules;
 mod secrets;
 mod shapes;
 mod start;

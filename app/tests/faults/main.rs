@@ -25,6 +25,7 @@ mod reconcile;
 mod redis_faults;
 mod rig;
 mod scene;
+mod schedulers;
 mod shutdown;
 mod stopped_worker;
 mod store_faults;

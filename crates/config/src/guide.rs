@@ -56,7 +56,7 @@ pub(crate) fn example(path: &[String]) -> Option<String> {
 /// Tables whose last part is a free name stand for each other: `mail.senders.alerts` teaches `mail.senders.invoices`.
 fn same_table(taught: &str, asked: &[String]) -> bool {
     let parts: Vec<&str> = taught.split('.').collect();
-    let free = |i: usize| matches!(&parts[..i], ["queues"] | ["mail", "senders" | "dkim"]);
+    let free = |i: usize| matches!(&parts[..i], ["queues" | "schedules"] | ["mail", "senders" | "dkim"]);
     parts.len() == asked.len() && parts.iter().zip(asked).enumerate().all(|(i, (a, b))| a == b || free(i))
 }
 
@@ -77,7 +77,7 @@ mod tests {
 
     /// The tables of a map share the text above the first of them.
     fn in_a_family(table: &str) -> bool {
-        ["queues.", "mail.senders.", "mail.dkim."].iter().any(|family| table.starts_with(family))
+        ["queues.", "schedules.", "mail.senders.", "mail.dkim."].iter().any(|family| table.starts_with(family))
     }
 
     #[test]
@@ -91,6 +91,10 @@ mod tests {
             "queues.bookings",
             "worker",
             "store",
+            "ledger",
+            "ledger.retention",
+            "scheduler",
+            "schedules.nightly_export",
             "mail",
             "mail.timeouts",
             "mail.dns",

@@ -18,6 +18,7 @@ mod duration;
 mod error;
 mod guide;
 mod layers;
+mod ledger;
 mod list;
 mod mail;
 mod outbound;
@@ -27,6 +28,7 @@ mod queues;
 mod reconcile;
 mod redis_url;
 mod reminders;
+mod schedules;
 mod secret;
 mod secrets;
 mod size;
@@ -40,6 +42,7 @@ pub use authority::{HostPort, UrlError};
 pub use bookings::Bookings;
 pub use debug::Debug;
 pub use error::{ConfigError, Problem};
+pub use ledger::{Ledger, LedgerRetention};
 pub use mail::{Dkim, Mail, MailClass, MailDns, MailTimeouts, NameServer, Profile, Relay, RelayTls, Sender};
 pub use outbound::Outbound;
 pub use queue::{Queue, RedisTuning, Retention};
@@ -48,6 +51,7 @@ pub use queues::QueueShare;
 pub use reconcile::Reconcile;
 pub use redis_url::{RedisTopology, RedisUrl};
 pub use reminders::{QuietHours, Reminders};
+pub use schedules::{CatchUp, Overlap, ScheduleEntry, Scheduler};
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use store::{Store, StoreUrl};
@@ -79,6 +83,13 @@ pub struct Config {
     pub worker: Worker,
     /// `[store]`: the database of bookings, deliveries and keys.
     pub store: Store,
+    /// `[ledger]`: how long what has happened is kept.
+    pub ledger: Ledger,
+    /// `[scheduler]`: who fires schedules, by which clocks.
+    pub scheduler: Scheduler,
+    /// `[schedules.NAME]`: when things are done by themselves, beside and instead of the platform's own.
+    #[serde(default)]
+    pub schedules: BTreeMap<String, ScheduleEntry>,
     /// `[mail]`: relay, senders, DKIM keys.
     pub mail: Mail,
     /// `[secrets]`: what seals and signs.
@@ -108,6 +119,9 @@ impl Default for Config {
             queues: queues::default_queues(),
             worker: Worker::default(),
             store: Store::default(),
+            ledger: Ledger::default(),
+            scheduler: Scheduler::default(),
+            schedules: BTreeMap::new(),
             mail: Mail::default(),
             secrets: Secrets::default(),
             alerts: Alerts::default(),
@@ -173,6 +187,8 @@ impl Config {
         queues::validate(&self.queues, check.section("queues"));
         self.worker.validate(check.section("worker"));
         self.store.validate(check.section("store"));
+        self.ledger.retention.validate(check.section("ledger.retention"));
+        self.scheduler.validate(check.section("scheduler"));
         self.mail.validate(check.section("mail"));
         self.secrets.validate(self.mail.transport.is_some(), check.section("secrets"));
         self.alerts.validate(check.section("alerts"));
@@ -180,6 +196,10 @@ impl Config {
         self.bookings.validate(check.section("bookings"));
         self.reminders.validate(check.section("reminders"));
         self.reconcile.validate(check.section("reconcile"));
+        let kept = self.ledger.retention.mails.min(self.ledger.retention.booking_events);
+        let reason =
+            "must be shorter than ledger.retention.mails and .booking_events: what is gone looks as if never mailed";
+        check.that(self.reconcile.window < kept, "window", reason);
         self.telemetry.validate(check.section("telemetry"));
         check.into_problems()
     }

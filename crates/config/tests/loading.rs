@@ -32,7 +32,7 @@ fn the_commented_out_keys_work_once_they_are_let_in() {
     let text: String = config::DEFAULT_TOML
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with("[mail.dkim") => rest,
+            Some(rest) if rest.starts_with("[mail.dkim") || rest.starts_with("[schedules.") => rest,
             Some(rest)
                 if rest
                     .split_once(" = ")
@@ -50,6 +50,9 @@ fn the_commented_out_keys_work_once_they_are_let_in() {
     assert_eq!(config.api.public_url.as_deref(), Some("https://jobs.example.com"));
     assert_eq!(config.mail.transport.as_ref().unwrap().to_string(), "smtp+starttls://[secret]@relay.example.com:587");
     assert_eq!(config.queues["bookings"].concurrency, Some(16));
+    let nightly = &config.schedules["nightly_export"];
+    assert_eq!(nightly.args.as_ref().unwrap()["bucket"], "exports");
+    assert_eq!((nightly.jitter, nightly.failure_limit), (Some(Duration::from_secs(300)), Some(5)));
     let sender = config.mail.profile("bookings").unwrap();
     assert_eq!(sender.reply_to.as_deref(), Some("support@example.com"));
     assert_eq!(sender.dkim.unwrap().selector, "s1");

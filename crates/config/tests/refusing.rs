@@ -253,3 +253,23 @@ fn reminders_that_make_no_sense_are_refused() {
     assert!(offsets("30s").contains("must be from 1m to 366d"));
     assert!(refused("POSTRIDER__BOOKINGS__REVIEW_URL", "https://example.com/review").contains("{booking_id}"));
 }
+
+#[test]
+fn a_schedule_is_a_table_of_known_keys_and_its_args_may_be_json() {
+    let load = |name: &str, value: &str| Config::load(None, [(name.to_owned(), value.to_owned())]);
+    let config = load("POSTRIDER__SCHEDULES__BEAT__ARGS", r#"{"ms": 5}"#).unwrap();
+    assert_eq!(config.schedules["beat"].args.as_ref().unwrap()["ms"], 5);
+    assert!(refused("POSTRIDER__SCHEDULES__BEAT__ARGS", "5").contains("schedules.beat.args"));
+    assert!(refused("POSTRIDER__SCHEDULES__BEAT__CRONN", "x").contains("schedules.beat.cronn: there is no such key"));
+    assert!(refused("POSTRIDER__SCHEDULES__BEAT__OVERLAP", "maybe").contains("schedules.beat.overlap"));
+    assert!(refused("POSTRIDER__SCHEDULER__LEASE", "1s").contains("scheduler.lease = \"1s\": must be from 3s to 5m"));
+}
+
+#[test]
+fn a_mails_content_is_not_kept_longer_than_its_row() {
+    let said = refused("POSTRIDER__LEDGER__RETENTION__CONTENTS", "500d");
+    assert!(said.contains("must not be longer than ledger.retention.mails (400d)"), "{said}");
+    let said = refused("POSTRIDER__LEDGER__RETENTION__BOOKING_EVENTS", "7d");
+    assert!(said.contains("reconcile.window = \"7d\": must be shorter than ledger.retention.mails"), "{said}");
+    assert!(refused("POSTRIDER__LEDGER__RETENTION__TICKS", "1h").contains("ledger.retention.ticks = \"1h\": must be"));
+}

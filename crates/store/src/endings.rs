@@ -12,6 +12,7 @@ use crate::db::{At, Store};
 use crate::deliveries::{self, DeliveryState};
 use crate::error::StoreError;
 use crate::intents::Intent;
+use crate::schedules;
 use crate::words::words;
 
 words! {
@@ -33,6 +34,8 @@ pub enum Closed {
     BookingEvent,
     /// A mail, and how it ended.
     Delivery(DeliveryState),
+    /// A tick; so many failures in a row have just paused its schedule.
+    Tick(Option<u32>),
 }
 
 impl Store {
@@ -53,6 +56,10 @@ impl Store {
             Intent::Delivery(row) => {
                 let closed = deliveries::close(self, (row.id, row.job_id), ended, reason, silent_since, now).await?;
                 Ok(closed.map(Closed::Delivery))
+            }
+            Intent::Tick(tick) => {
+                let closed = schedules::close(self, tick, ended, reason, silent_since, now).await?;
+                Ok(closed.map(|closed| Closed::Tick(closed.paused_after)))
             }
             Intent::BookingEvent { booking_id, version, job_id, .. } => {
                 let changed = self
@@ -100,6 +107,15 @@ impl Store {
                 .bind(*old)
                 .bind(booking_id.as_str())
                 .bind(*version),
+            Intent::Tick(tick) => session
+                .sql(
+                    "UPDATE schedule_ticks SET job_id = $1
+                     WHERE job_id = $2 AND schedule = $3 AND planned_at = $4 AND state = 'open'",
+                )
+                .bind(job_id)
+                .bind(tick.job_id)
+                .bind(tick.schedule.as_str())
+                .bind(At(tick.planned_at)),
         };
         Ok(statement.run().await? > 0)
     }

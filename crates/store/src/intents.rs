@@ -4,7 +4,7 @@
 //! stays as it is. The sweep asks for such rows, enqueues their jobs again under the same ids (harmless where the job is
 //! alive) and touches the rows, so that the next sweep looks at others first.
 //!
-//! Both tables have a partial index for this question: it costs nothing for rows that are done.
+//! The tables have a partial index for this question: it costs nothing for rows that are done.
 
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::bookings::BookingEventKind;
 use crate::db::{At, Record, Row, Session, Store};
 use crate::deliveries::DeliveryRef;
 use crate::error::StoreError;
+use crate::schedules::{TickRef, tick_ref_columns};
 
 /// Rows that one statement touches.
 const CHUNK: usize = 200;
@@ -36,6 +37,8 @@ pub enum Intent {
     },
     /// A mail that is to be sent, or whose next attempt is overdue, or whose attempt has not reported.
     Delivery(DeliveryRef),
+    /// A tick of a schedule whose job is to be done.
+    Tick(TickRef),
 }
 
 impl Intent {
@@ -45,6 +48,7 @@ impl Intent {
         match self {
             Self::BookingEvent { job_id, .. } => *job_id,
             Self::Delivery(delivery) => delivery.job_id,
+            Self::Tick(tick) => tick.job_id,
         }
     }
 }
@@ -74,6 +78,15 @@ struct SilentDelivery(Silent);
 impl Record for SilentDelivery {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let intent = Intent::Delivery(DeliveryRef::read(row)?);
+        Ok(Self(Silent { since: row.get::<At>("sweep_from")?.0, intent }))
+    }
+}
+
+struct SilentTick(Silent);
+
+impl Record for SilentTick {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let intent = Intent::Tick(TickRef::read(row)?);
         Ok(Self(Silent { since: row.get::<At>("sweep_from")?.0, intent }))
     }
 }
@@ -115,8 +128,22 @@ impl Store {
             .all()
             .await?;
 
-        let mut silent: Vec<Silent> =
-            events.into_iter().map(|row| row.0).chain(deliveries.into_iter().map(|row| row.0)).collect();
+        let ticks: Vec<SilentTick> = session
+            .sql(concat!(
+                "SELECT ",
+                tick_ref_columns!(),
+                ", sweep_from FROM schedule_ticks
+                 WHERE state = 'open' AND sweep_from < $1
+                 ORDER BY sweep_from LIMIT $2",
+            ))
+            .bind(before)
+            .bind(i64::from(limit))
+            .all()
+            .await?;
+
+        let mut silent: Vec<Silent> = events.into_iter().map(|row| row.0).collect();
+        silent.extend(deliveries.into_iter().map(|row| row.0));
+        silent.extend(ticks.into_iter().map(|row| row.0));
         silent.sort_by_key(|silent| silent.since);
         silent.truncate(limit as usize);
         Ok(silent.into_iter().map(|silent| silent.intent).collect())
@@ -128,16 +155,18 @@ impl Store {
     /// As the database says.
     pub async fn touch_intents(&self, intents: &[Intent], now: Timestamp) -> Result<(), StoreError> {
         for chunk in intents.chunks(CHUNK) {
-            let (mut events, mut deliveries) = (Vec::new(), Vec::new());
+            let (mut events, mut deliveries, mut ticks) = (Vec::new(), Vec::new(), Vec::new());
             for intent in chunk {
                 match intent {
                     Intent::BookingEvent { booking_id, version, .. } => events.push((booking_id.as_str(), *version)),
                     Intent::Delivery(delivery) => deliveries.push(delivery.id),
+                    Intent::Tick(tick) => ticks.push((tick.schedule.as_str(), tick.planned_at)),
                 }
             }
             let mut transaction = self.begin().await?;
             touch_events(&mut transaction, &events, now).await?;
             touch_deliveries(&mut transaction, &deliveries, now).await?;
+            touch_ticks(&mut transaction, &ticks, now).await?;
             transaction.commit().await?;
         }
         Ok(())
@@ -175,6 +204,24 @@ async fn touch_deliveries(session: &mut Session, ids: &[Uuid], now: Timestamp) -
     let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
     for id in ids {
         statement = statement.bind(*id);
+    }
+    statement.run().await?;
+    Ok(())
+}
+
+async fn touch_ticks(session: &mut Session, ticks: &[(&str, Timestamp)], now: Timestamp) -> Result<(), StoreError> {
+    if ticks.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<String> = (0..ticks.len()).map(|n| format!("(${}, ${})", 2 * n + 2, 2 * n + 3)).collect();
+    let text = format!(
+        "UPDATE schedule_ticks SET sweep_from = $1
+         WHERE state = 'open' AND sweep_from < $1 AND (schedule, planned_at) IN (VALUES {})",
+        rows.join(", ")
+    );
+    let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
+    for (schedule, planned_at) in ticks {
+        statement = statement.bind(*schedule).bind(At(*planned_at));
     }
     statement.run().await?;
     Ok(())

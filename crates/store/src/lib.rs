@@ -1,4 +1,4 @@
-//! The relational store: what must survive the loss of a queue. Bookings, the mail ledger, API keys.
+//! The relational store: what must survive the loss of a queue. Bookings, the mail ledger, schedules, API keys.
 //!
 //! 1. One [`Store`] over SQLite (one process, a file) or Postgres (as many machines as wanted). The same SQL text serves
 //!    both; where a statement must differ, it branches in sight (`db`).
@@ -22,6 +22,8 @@ mod keys;
 mod migrations;
 mod page;
 mod people;
+mod retention;
+mod schedules;
 mod scratch;
 mod suppressions;
 
@@ -45,6 +47,11 @@ pub use keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};
 pub use migrations::{MigrationStatus, MigrationStep};
 pub use page::Page;
 pub use people::{ERASED_ADDRESS, Erased, PersonExport, PersonMail};
+pub use retention::Old;
+pub use schedules::{
+    CatchUp, Changed, Fired, Mirrored, NewTick, Origin, Overlap, Paused, PausedBy, Schedule, ScheduleSpec,
+    SchedulerLease, SchedulerState, Tick, TickCause, TickEnd, TickEnded, TickLimits, TickRef, TickState,
+};
 pub use scratch::Scratch;
 pub use suppressions::{
     Added, Covers, Lifted, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which,

@@ -22,6 +22,8 @@ pub const ERROR: &str = "error";
 pub const TRANSIENT: &str = "transient";
 /// A delivery's id.
 pub const DELIVERY_ID: &str = "delivery_id";
+/// A schedule's name.
+pub const SCHEDULE: &str = "schedule";
 /// A booking's id.
 pub const BOOKING_ID: &str = "booking_id";
 /// A recipient, masked: [`Address`](crate::redact::Address).

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors: a crate may use those below its own, and of its own floor none.
 const FLOORS: [&[&str]; 6] = [
-    &["job", "config", "telemetry", "secrets", "outbound"],
+    &["job", "cron", "config", "telemetry", "secrets", "outbound"],
     &["queue", "store", "mail"],
     &["worker"],
     &["api", "scheduler"],

@@ -9,8 +9,10 @@ pub mod debug;
 pub mod domains_check;
 pub mod email_send;
 pub mod operator_notify;
+pub mod platform_heartbeat;
 pub mod reconcile;
 pub mod reminders_scan;
+pub mod store_retention;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The tower layers around every run, from the outside in:
 //!
 //! 1. [`span`]: puts job id, kind, attempt and queue on every line about the job;
-//! 2. [`report`]: judges the end, tells of it and hands it to the consumer;
+//! 2. [`report`]: judges the end, tells of it and hands it to the consumer; a tick of a schedule ends here too;
 //! 3. [`measure`]: counts and times;
 //! 4. [`mod@panic`]: turns a panic into an end like any other;
 //! 5. [`stop`]: drops the job when it is cancelled, cut off, or its lease is lost;
@@ -20,7 +20,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use job::Clock;
 use queue::consumer::Finisher;
 use telemetry::metrics::Meters;
 use tower::{Service, ServiceBuilder, layer::layer_fn};
@@ -30,9 +29,12 @@ use crate::registry::Registry;
 use crate::run::{Ended, Ending, Run};
 
 /// A service that runs jobs: what each layer wraps, and is.
-pub trait RunService: Service<Run, Response = Ended, Error = Infallible, Future = Ending> + Clone + Send {}
+pub trait RunService:
+    Service<Run, Response = Ended, Error = Infallible, Future = Ending> + Clone + Send + 'static
+{
+}
 
-impl<S: Service<Run, Response = Ended, Error = Infallible, Future = Ending> + Clone + Send> RunService for S {}
+impl<S: Service<Run, Response = Ended, Error = Infallible, Future = Ending> + Clone + Send + 'static> RunService for S {}
 
 /// What the layers need.
 #[derive(Clone)]
@@ -49,9 +51,8 @@ pub struct Parts {
 
 /// The whole stack.
 pub fn stack(parts: Parts) -> impl RunService + 'static {
-    let clock: Arc<dyn Clock> = Arc::clone(&parts.context.clock);
     let meters: Meters = parts.context.meters.clone();
-    let report = report::ReportLayer::new(&parts, clock);
+    let report = report::ReportLayer::new(&parts);
     ServiceBuilder::new()
         .layer(layer_fn(span::Span::new))
         .layer(report)

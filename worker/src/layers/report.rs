@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use job::{Clock, Priority, RetryPolicy};
+use job::{Completed, Priority, RetryPolicy};
 use queue::consumer::Finisher;
 use queue::{Disposition, Finish};
+use serde_json::json;
 use telemetry::redact::Text;
 use tower::Layer;
 use tracing::{debug, error, warn};
 
+use crate::context::Context;
 use crate::layers::{Parts, RunService, wraps};
 use crate::registry::Registry;
-use crate::run::{Ending, Run};
+use crate::run::{Ended, Ending, Run};
+use crate::ticks::OfTick;
 use crate::verdict::{Facts, judge};
 
 /// Makes [`Report`].
@@ -25,16 +28,16 @@ struct Shared {
     registry: Arc<Registry>,
     finisher: Finisher,
     unknown_grace: Duration,
-    clock: Arc<dyn Clock>,
+    context: Arc<Context>,
 }
 
 impl ReportLayer {
-    pub(super) fn new(parts: &Parts, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(parts: &Parts) -> Self {
         let shared = Shared {
             registry: Arc::clone(&parts.registry),
             finisher: parts.finisher.clone(),
             unknown_grace: parts.unknown_grace,
-            clock,
+            context: Arc::clone(&parts.context),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -72,18 +75,39 @@ impl<S: RunService> Report<S> {
             unknown_since: leased.unknown_since,
             unknown_grace: self.shared.unknown_grace,
         };
+        let tick = envelope.and_then(OfTick::of);
         let shared = Arc::clone(&self.shared);
-        let running = self.inner.call(run);
+        let running = match &tick {
+            None => self.inner.call(run),
+            Some(tick) => self.unless_done(tick.clone(), run),
+        };
         Box::pin(async move {
+            let context = &*shared.context;
             let ended = running.await?;
-            match judge(ended.clone(), &facts, shared.clock.now(), rand::random()) {
+            match judge(ended.clone(), &facts, context.clock.now(), rand::random()) {
                 None => shared.finisher.lost(share, lease),
                 Some(disposition) => {
                     tell(&disposition);
+                    if let Some(tick) = &tick {
+                        tick.settle(context, &disposition).await;
+                    }
                     shared.finisher.finish(share, Finish { lease, disposition, priority, unique });
                 }
             }
             Ok(ended)
+        })
+    }
+}
+
+impl<S: RunService> Report<S> {
+    /// Runs the job of a tick, unless the tick was done before.
+    fn unless_done(&self, tick: OfTick, run: Run) -> Ending {
+        let (mut inner, context) = (self.inner.clone(), Arc::clone(&self.shared.context));
+        Box::pin(async move {
+            match tick.is_done(&context).await {
+                true => Ok(Ended::Said(Ok(Completed::with(json!({ "tick": "was done before" }))))),
+                false => inner.call(run).await,
+            }
         })
     }
 }

@@ -19,6 +19,7 @@ fn name(intent: &Intent) -> String {
     match intent {
         Intent::BookingEvent { booking_id, version, .. } => format!("{booking_id} v{version}"),
         Intent::Delivery(delivery) => delivery.idempotency_key.clone(),
+        Intent::Tick(tick) => format!("{} {}", tick.schedule, tick.planned_at),
     }
 }
 

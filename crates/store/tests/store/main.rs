@@ -18,4 +18,6 @@ mod migrations;
 mod orders;
 mod people;
 mod reminders;
+mod retention;
+mod schedules;
 mod suppressions;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use metrics::{Counter, counter};
+use metrics::{Counter, counter, gauge};
 
-use super::{DELIVERIES, HttpMeter, JobMeter, QueueMeter};
+use super::{DELIVERIES, HEARTBEAT, HttpMeter, JobMeter, QueueMeter, SCHEDULE_TICKS, SCHEDULER_LEADING};
 
 /// All meters of a process. Cheap to clone.
 ///
@@ -20,6 +20,7 @@ struct Maps {
     queues: RwLock<HashMap<String, Arc<QueueMeter>>>,
     http: Nested<HttpMeter>,
     deliveries: RwLock<HashMap<String, Counter>>,
+    ticks: Nested<Counter>,
 }
 
 /// Outer label, inner label: two `&str` look-ups, where a key of two strings would have to be built to be asked for.
@@ -52,6 +53,22 @@ impl Meters {
     /// Counts a delivery that reached `state`.
     pub fn delivery(&self, state: &str) {
         flat(&self.0.deliveries, state, |state| counter!(DELIVERIES, "state" => state.to_owned())).increment(1);
+    }
+
+    /// Counts a tick of a schedule; `state` says what was decided: open, waiting, skipped.
+    pub fn tick(&self, schedule: &str, state: &str) {
+        let make = |schedule: &str, state: &str| counter!(SCHEDULE_TICKS, "schedule" => schedule.to_owned(), "state" => state.to_owned());
+        nested(&self.0.ticks, schedule, state, make).increment(1);
+    }
+
+    /// Notes whether this process's scheduler leads.
+    pub fn leading(&self, yes: bool) {
+        gauge!(SCHEDULER_LEADING).set(f64::from(u8::from(yes)));
+    }
+
+    /// Notes that the platform's heartbeat ran, at so many milliseconds since the Unix epoch.
+    pub fn heartbeat(&self, at_ms: i64) {
+        gauge!(HEARTBEAT).set(at_ms as f64 / 1_000.0);
     }
 }
 
@@ -105,6 +122,20 @@ mod tests {
         });
         assert!(text.contains(r#"postrider_jobs_enqueued_total{queue="q",kind="other"} 100"#));
         assert_eq!(text.matches("postrider_jobs_enqueued_total{").count(), MOST_VALUES + 1);
+    }
+
+    #[test]
+    fn ticks_leads_and_heartbeats_are_shown() {
+        let text = rendered(|| {
+            let meters = Meters::default();
+            meters.tick("nightly", "open");
+            meters.tick("nightly", "open");
+            meters.leading(true);
+            meters.heartbeat(1_796_000_000_500);
+        });
+        assert!(text.contains(r#"postrider_schedule_ticks_total{schedule="nightly",state="open"} 2"#), "{text}");
+        assert!(text.contains("postrider_scheduler_leading 1"), "{text}");
+        assert!(text.contains("postrider_heartbeat_timestamp_seconds 1796000000.5"), "{text}");
     }
 
     #[test]

@@ -27,6 +27,13 @@ pub const HTTP_DURATION: &str = "postrider_http_request_duration_seconds";
 /// Counter by `state`: deliveries that reached it.
 pub const DELIVERIES: &str = "postrider_deliveries_total";
 
+/// Counter by `schedule`, `state`: ticks written by a scheduler (open, waiting, skipped).
+pub const SCHEDULE_TICKS: &str = "postrider_schedule_ticks_total";
+/// Gauge: 1 in the scheduler that leads.
+pub const SCHEDULER_LEADING: &str = "postrider_scheduler_leading";
+/// Gauge: when the platform's own heartbeat last ran here, in seconds since the Unix epoch.
+pub const HEARTBEAT: &str = "postrider_heartbeat_timestamp_seconds";
+
 /// Upper ends of the duration buckets in seconds, from 100 µs to 10 min.
 pub const DURATION_BUCKETS: [f64; 19] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0,
@@ -47,4 +54,7 @@ pub(super) fn describe() {
     describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by status.");
     describe_histogram!(HTTP_DURATION, Unit::Seconds, "How long HTTP answers took.");
     describe_counter!(DELIVERIES, "Deliveries that reached a state.");
+    describe_counter!(SCHEDULE_TICKS, "Ticks of schedules, by what was decided.");
+    describe_gauge!(SCHEDULER_LEADING, "1 in the scheduler that leads.");
+    describe_gauge!(HEARTBEAT, Unit::Seconds, "When the platform's own heartbeat last ran.");
 }

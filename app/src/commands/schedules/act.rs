@@ -1,0 +1,128 @@
+//! An operator's hands on a schedule.
+
+use std::sync::Arc;
+
+use api::schedules::{Asked, BackfillView, ScheduleView};
+use config::Config;
+use jiff::Timestamp;
+use job::{Clock, IdSource, SystemClock};
+use store::Changed;
+use worker::Registry;
+use worker::schedule::{AskError, Asking};
+
+use super::look::because;
+use super::{no_such, now};
+use crate::commands::Usage;
+use crate::commands::reach::{queue_or_new, store};
+use crate::output::{print, print_json};
+
+/// Which one.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  postrider schedules run retention
+  postrider schedules resume retention")]
+pub struct Name {
+    /// The schedule's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Answer with JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which one, and why.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  postrider schedules pause retention
+  postrider schedules pause retention --reason 'the archive is being moved'")]
+pub struct PauseArgs {
+    /// The schedule's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// For whoever finds it paused
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Answer with JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which one, and for which span.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  postrider schedules backfill nightly_export --from 2026-11-20T00:00:00Z --until 2026-11-24T00:00:00Z")]
+pub struct BackfillArgs {
+    /// The schedule's name
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// From this instant on
+    #[arg(long, value_name = "RFC3339")]
+    from: Timestamp,
+    /// Before this instant, not in the future
+    #[arg(long, value_name = "RFC3339")]
+    until: Timestamp,
+    /// Answer with JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(config: &Config, args: &Name) -> anyhow::Result<()> {
+    let tick = ask(config, async |asking| asking.run(&args.name).await).await?;
+    let asked = Asked::from(tick.ok_or_else(|| no_such(&args.name))?);
+    match args.json {
+        true => print_json(&asked),
+        false => print(&format!("{}  {} runs now\n", asked.job_id, asked.schedule)),
+    }
+}
+
+pub async fn backfill(config: &Config, args: &BackfillArgs) -> anyhow::Result<()> {
+    let done = ask(config, async |asking| asking.backfill(&args.name, args.from, args.until).await).await?;
+    let done = done.ok_or_else(|| no_such(&args.name))?;
+    let view = BackfillView { ticks: done.ticks.into_iter().map(Asked::from).collect(), present: done.present };
+    match args.json {
+        true => print_json(&view),
+        false => {
+            let (ticks, present) = (view.ticks.len(), view.present);
+            print(&format!("{}: {ticks} ticks written, {present} were there\n", args.name))
+        }
+    }
+}
+
+/// Opens what is needed to ask, and tells what is wrong with the question as a mistake of usage.
+async fn ask<T>(config: &Config, question: impl AsyncFnOnce(&Asking<'_>) -> Result<T, AskError>) -> anyhow::Result<T> {
+    let store = store(config).await?;
+    let broker = queue_or_new(config).await?;
+    let registry = Registry::standard(config.debug.kinds);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids = IdSource::new(clock);
+    let asking = Asking { store: &store, broker: &*broker, registry: &registry, ids: &ids, now: now() };
+    match question(&asking).await {
+        Ok(done) => Ok(done),
+        Err(AskError::Span(field, why)) => Err(Usage(format!("--{field}: {why}")).into()),
+        Err(AskError::Store(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub async fn pause(config: &Config, args: &PauseArgs) -> anyhow::Result<()> {
+    let changed = store(config).await?.pause_schedule(&args.name, args.reason.as_deref(), now()).await?;
+    told(&args.name, changed, args.json)
+}
+
+pub async fn resume(config: &Config, args: &Name) -> anyhow::Result<()> {
+    let changed = store(config).await?.resume_schedule(&args.name, now()).await?;
+    told(&args.name, changed, args.json)
+}
+
+fn told(name: &str, changed: Changed, json: bool) -> anyhow::Result<()> {
+    let Changed::Done(schedule) = changed else { return Err(no_such(name)) };
+    let view = ScheduleView::new(*schedule, now());
+    if json {
+        return print_json(&view);
+    }
+    match (&view.next, view.paused) {
+        (_, true) => print(&format!("{name} is paused{}\n", because(&view))),
+        (Some(next), false) => print(&format!("{name} fires next at {}\n", next.local)),
+        (None, false) => print(&format!("{name} does not fire any more\n")),
+    }
+}

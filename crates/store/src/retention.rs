@@ -1,0 +1,98 @@
+//! Taking out what has grown old, a piece at a time: each call is one short statement, so that nobody waits for it.
+//!
+//! A mail loses its content first and its row, with the key that keeps it from being written again, much later. What is
+//! not at its end stays, however old.
+
+use jiff::Timestamp;
+
+use crate::db::{At, Store};
+use crate::error::StoreError;
+
+/// What can be taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Old {
+    /// What mails were filled with. The row stays, and so does its history.
+    MailContents,
+    /// Mails, with their attempts.
+    Mails,
+    /// Booking events, except the one that a booking stands at: it tells a repeated report from a new one.
+    BookingEvents,
+    /// Ticks of schedules.
+    Ticks,
+}
+
+impl Old {
+    /// Rows that one statement takes out.
+    pub const CHUNK: u32 = 500;
+
+    /// Everything, in the order in which it is taken out.
+    pub const ALL: [Self; 4] = [Self::MailContents, Self::Mails, Self::BookingEvents, Self::Ticks];
+
+    /// Its name in results and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MailContents => "mail_contents",
+            Self::Mails => "mails",
+            Self::BookingEvents => "booking_events",
+            Self::Ticks => "ticks",
+        }
+    }
+}
+
+impl Store {
+    /// Takes out up to [`Old::CHUNK`] rows that are older than `before`; answers how many. Fewer: there are no more.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn take_out(&self, old: Old, before: Timestamp, now: Timestamp) -> Result<u32, StoreError> {
+        let mut session = self.write_one().await?;
+        let statement = match old {
+            Old::MailContents => session
+                .sql(
+                    "UPDATE deliveries SET data = '{}', content = NULL, calendar = NULL, headers_to = NULL,
+                         content_removed_at = $3
+                     WHERE id IN (SELECT id FROM deliveries
+                                  WHERE content_removed_at IS NULL AND created_at < $1
+                                    AND state IN ('sent', 'suppressed', 'cancelled', 'expired', 'failed')
+                                  ORDER BY created_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK))
+                .bind(At(now)),
+            Old::Mails => session
+                .sql(
+                    "DELETE FROM deliveries
+                     WHERE id IN (SELECT id FROM deliveries
+                                  WHERE created_at < $1
+                                    AND state IN ('sent', 'suppressed', 'cancelled', 'expired', 'failed')
+                                  ORDER BY created_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+            Old::BookingEvents => session
+                .sql(
+                    "DELETE FROM booking_events
+                     WHERE (booking_id, version) IN (
+                         SELECT e.booking_id, e.version FROM booking_events e
+                         WHERE e.received_at < $1 AND e.state <> 'accepted'
+                           AND NOT EXISTS (SELECT 1 FROM bookings b WHERE b.id = e.booking_id AND b.version = e.version)
+                         ORDER BY e.received_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+            Old::Ticks => session
+                .sql(
+                    "DELETE FROM schedule_ticks
+                     WHERE (schedule, planned_at) IN (
+                         SELECT schedule, planned_at FROM schedule_ticks
+                         WHERE created_at < $1 AND state NOT IN ('open', 'waiting')
+                         ORDER BY created_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+        };
+        let taken = statement.run().await?;
+        Ok(u32::try_from(taken).unwrap_or(Old::CHUNK))
+    }
+}

@@ -1,0 +1,100 @@
+//! Taking out what is old: only what is at its end, a piece at a time, the key longer than the content.
+
+use std::time::Duration;
+
+use serde_json::json;
+use store::{
+    Accepted, AttemptReport, BookingEventKind, CatchUp, NewTick, Old, Overlap, ScheduleSpec, TickCause, TickEnd,
+    TickLimits,
+};
+
+use crate::both::{World, at, event, fresh_id, mail, on_both, snapshot};
+
+async fn sent(world: &World, key: &str, seconds: i64) -> uuid::Uuid {
+    let mail = world.store.insert_deliveries(&[mail(key)], at(seconds)).await.unwrap().remove(0);
+    world.store.begin_sending(mail.id, 1, at(seconds)).await.unwrap();
+    world.store.mark_sent(mail.id, 1, &AttemptReport::default(), at(seconds)).await.unwrap();
+    mail.id
+}
+
+on_both! {
+    async fn a_mail_loses_its_content_then_its_row_and_one_on_its_way_nothing(world) {
+        let old = sent(world, "old", 0).await;
+        let young = sent(world, "young", 1_000).await;
+        let waiting = world.mail("waiting").await;
+        assert_eq!(world.store.take_out(Old::MailContents, at(500), at(2_000)).await.unwrap(), 1);
+        assert_eq!(world.store.take_out(Old::MailContents, at(500), at(2_000)).await.unwrap(), 0);
+        let (mail, attempts) = world.store.get_delivery(old).await.unwrap().unwrap();
+        assert_eq!((mail.data, attempts.len(), mail.idempotency_key.as_str()), (json!({}), 1, "old"));
+        assert_ne!(world.store.get_delivery(young).await.unwrap().unwrap().0.data, json!({}));
+        assert_ne!(world.store.get_delivery(waiting.id).await.unwrap().unwrap().0.data, json!({}));
+
+        assert_eq!(world.store.take_out(Old::Mails, at(500), at(2_000)).await.unwrap(), 1);
+        assert_eq!(world.store.get_delivery(old).await.unwrap(), None);
+        assert!(world.store.get_delivery(young).await.unwrap().is_some());
+        assert!(world.store.get_delivery(waiting.id).await.unwrap().is_some());
+    }
+
+    async fn the_event_that_a_booking_stands_at_stays(world) {
+        for version in [1, 2] {
+            let new = event("bk_1", version, BookingEventKind::Confirmed, snapshot());
+            world.store.accept_event(&new, at(version)).await.unwrap();
+            world.store.apply_event("bk_1", version, at(version), |_, _| Vec::new().into()).await.unwrap();
+        }
+        let accepted = event("bk_2", 1, BookingEventKind::Confirmed, snapshot());
+        world.store.accept_event(&accepted, at(3)).await.unwrap();
+        assert_eq!(world.store.take_out(Old::BookingEvents, at(500), at(2_000)).await.unwrap(), 1);
+        assert_eq!(world.store.take_out(Old::BookingEvents, at(500), at(2_000)).await.unwrap(), 0);
+        // A repeated report is still known as one.
+        let again = event("bk_1", 2, BookingEventKind::Confirmed, snapshot());
+        let answer = world.store.accept_event(&again, at(600)).await.unwrap();
+        assert!(matches!(answer, Accepted::Duplicate { .. }), "{answer:?}");
+    }
+
+    async fn ticks_go_when_they_have_ended(world) {
+        let spec = ScheduleSpec {
+            cron: "@hourly".to_owned(),
+            timezone: "UTC".to_owned(),
+            kind: "debug.noop".to_owned(),
+            queue: "debug".to_owned(),
+            args: json!({}),
+            catch_up: CatchUp::Once,
+            max_lateness: Duration::from_secs(60),
+            overlap: Overlap::Allow,
+            jitter: Duration::ZERO,
+            failure_limit: None,
+        };
+        world.store.create_schedule("s", &spec, at(0)).await.unwrap();
+        let limits = TickLimits { max_attempts: 1, timeout: Duration::from_secs(1) };
+        let mut ticks = Vec::new();
+        for seconds in [10, 20, 1_000] {
+            let new = NewTick {
+                planned_at: at(seconds),
+                cause: TickCause::Run,
+                note: None,
+                run_at: at(seconds),
+                job_id: fresh_id(),
+                patient: false,
+            };
+            ticks.push(world.store.run_schedule("s", limits, &new, at(seconds)).await.unwrap().unwrap());
+        }
+        for tick in [&ticks[0], &ticks[2]] {
+            let (name, job) = (tick.schedule.as_str(), tick.job_id);
+            world.store.end_tick(name, tick.planned_at, job, TickEnd::Done, None, at(1_100)).await.unwrap();
+        }
+        assert_eq!(world.store.take_out(Old::Ticks, at(500), at(2_000)).await.unwrap(), 1);
+        let left = world.store.list_ticks("s", None, 10, None).await.unwrap().items;
+        assert_eq!(left.iter().map(|tick| tick.tick.planned_at).collect::<Vec<_>>(), [at(1_000), at(20)]);
+    }
+
+    async fn one_call_takes_a_bounded_piece(world) {
+        let mails: Vec<_> = (0..Old::CHUNK + 10).map(|n| mail(&format!("m{n}"))).collect();
+        let written = world.store.insert_deliveries(&mails, at(0)).await.unwrap();
+        for mail in &written {
+            world.store.begin_sending(mail.id, 1, at(0)).await.unwrap();
+            world.store.mark_sent(mail.id, 1, &AttemptReport::default(), at(0)).await.unwrap();
+        }
+        assert_eq!(world.store.take_out(Old::Mails, at(500), at(600)).await.unwrap(), Old::CHUNK);
+        assert_eq!(world.store.take_out(Old::Mails, at(500), at(600)).await.unwrap(), 10);
+    }
+}

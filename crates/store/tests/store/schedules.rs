@@ -1,0 +1,336 @@
+//! Schedules and their ticks: who may write, what an overlap does, how failures pause, what the sweep finds.
+
+use std::time::Duration;
+
+use serde_json::json;
+use store::{
+    CatchUp, Changed, Closed, Fired, Intent, JobEnd, NewTick, Origin, Overlap, PausedBy, Schedule, ScheduleSpec,
+    SchedulerLease, Store, TickCause, TickEnd, TickLimits, TickRef, TickState,
+};
+
+use crate::both::{World, at, fresh_id, on_both};
+
+const LASTS: Duration = Duration::from_secs(15);
+const LIMITS: TickLimits = TickLimits { max_attempts: 3, timeout: Duration::from_secs(20) };
+
+fn spec(overlap: Overlap) -> ScheduleSpec {
+    ScheduleSpec {
+        cron: "*/5 * * * *".to_owned(),
+        timezone: "Europe/London".to_owned(),
+        kind: "debug.noop".to_owned(),
+        queue: "debug".to_owned(),
+        args: json!({"b": 1, "a": ["x", null]}),
+        catch_up: CatchUp::All,
+        max_lateness: Duration::from_millis(86_400_001),
+        overlap,
+        jitter: Duration::from_millis(1_500),
+        failure_limit: Some(2),
+    }
+}
+
+async fn lead(store: &Store, holder: &str, seconds: i64) -> SchedulerLease {
+    store.take_scheduler_lease(holder, LASTS, at(seconds)).await.unwrap().expect("nobody leads")
+}
+
+async fn made(world: &World, name: &str, overlap: Overlap) -> Schedule {
+    world.store.create_schedule(name, &spec(overlap), at(0)).await.unwrap().expect("the name is free")
+}
+
+fn tick(seconds: i64) -> NewTick {
+    NewTick {
+        planned_at: at(seconds),
+        cause: TickCause::Planned,
+        note: None,
+        run_at: at(seconds + 1),
+        job_id: fresh_id(),
+        patient: false,
+    }
+}
+
+async fn fire(world: &World, lease: &SchedulerLease, name: &str, ticks: &[NewTick]) -> Fired {
+    let schedule = world.store.get_schedule(name).await.unwrap().unwrap();
+    let until = ticks.last().map_or(at(1), |tick| tick.planned_at);
+    world.store.fire_schedule(lease, &schedule, LIMITS, ticks, until, until).await.unwrap()
+}
+
+/// The states of what was written.
+fn states(fired: &Fired) -> Vec<TickState> {
+    match fired {
+        Fired::Written(ticks) => ticks.iter().map(|tick| tick.state).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn only(fired: Fired) -> TickRef {
+    match fired {
+        Fired::Written(mut ticks) if ticks.len() == 1 => ticks.remove(0),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn end(world: &World, tick: &TickRef, end: TickEnd, seconds: i64) -> Option<Option<u32>> {
+    let ended = world
+        .store
+        .end_tick(&tick.schedule, tick.planned_at, tick.job_id, end, Some("why"), at(seconds))
+        .await
+        .unwrap();
+    ended.map(|ended| ended.paused_after)
+}
+
+const FAILED: TickEnd = TickEnd::Ended(JobEnd::Dead);
+
+on_both! {
+    async fn a_schedule_reads_back_as_it_was_made(world) {
+        let made = made(world, "nightly", Overlap::QueueOne).await;
+        assert_eq!((made.spec.clone(), made.origin, made.revision), (spec(Overlap::QueueOne), Origin::Api, 1));
+        assert_eq!((made.decided_until, &made.paused, made.failures), (at(0), &None, 0));
+        assert_eq!(world.store.get_schedule("nightly").await.unwrap(), Some(made));
+        assert_eq!(world.store.create_schedule("nightly", &spec(Overlap::Skip), at(1)).await.unwrap(), None);
+        assert_eq!(world.store.get_schedule("other").await.unwrap(), None);
+    }
+
+    async fn a_change_is_refused_over_another_one(world) {
+        let first = made(world, "s", Overlap::Skip).await;
+        let new = ScheduleSpec { cron: "@hourly".to_owned(), failure_limit: None, ..spec(Overlap::Allow) };
+        let Changed::Done(changed) = world.store.change_schedule("s", 1, &new, at(60)).await.unwrap() else { panic!() };
+        assert_eq!((&changed.spec, changed.revision, changed.decided_until), (&new, 2, at(60)));
+        assert_eq!(world.store.change_schedule("s", first.revision, &new, at(61)).await.unwrap(), Changed::Moved);
+        assert_eq!(world.store.change_schedule("t", 1, &new, at(61)).await.unwrap(), Changed::Missing);
+    }
+
+    async fn schedules_are_listed_by_name_in_pages(world) {
+        for name in ["c", "a", "b"] {
+            made(world, name, Overlap::Skip).await;
+        }
+        let first = world.store.list_schedules(2, None).await.unwrap();
+        let names: Vec<&str> = first.items.iter().map(|schedule| schedule.name.as_str()).collect();
+        assert_eq!((names, first.next_cursor.as_deref()), (vec!["a", "b"], Some("b")));
+        let second = world.store.list_schedules(2, first.next_cursor.as_deref()).await.unwrap();
+        assert_eq!((second.items[0].name.as_str(), second.next_cursor), ("c", None));
+    }
+
+    async fn one_leads_until_its_time_is_over(world) {
+        let first = lead(&world.store, "one", 0).await;
+        assert_eq!(world.store.take_scheduler_lease("two", LASTS, at(14)).await.unwrap(), None);
+        assert!(world.store.renew_scheduler_lease(&first, LASTS, at(14)).await.unwrap());
+        assert_eq!(world.store.take_scheduler_lease("two", LASTS, at(28)).await.unwrap(), None);
+        let second = lead(&world.store, "two", 29).await;
+        assert_eq!((first.epoch, second.epoch), (1, 2));
+        assert!(!world.store.renew_scheduler_lease(&first, LASTS, at(30)).await.unwrap());
+        let state = world.store.scheduler_state().await.unwrap();
+        assert_eq!((state.holder.as_str(), state.epoch, state.expires_at), ("two", 2, at(44)));
+        world.store.release_scheduler_lease(&second, at(31)).await.unwrap();
+        assert_eq!(lead(&world.store, "three", 31).await.epoch, 3);
+    }
+
+    async fn a_leader_that_is_none_any_more_writes_nothing(world) {
+        made(world, "s", Overlap::Allow).await;
+        let old = lead(&world.store, "one", 0).await;
+        let new = lead(&world.store, "two", 20).await;
+        assert_eq!(fire(world, &old, "s", &[tick(300)]).await, Fired::NotLeading);
+        assert_eq!(world.store.let_waiting_ticks_go_on(&old, at(300)).await.unwrap(), None);
+        assert_eq!(world.store.mirror_schedules(&old, &[], at(300)).await.unwrap(), None);
+        assert!(world.store.list_ticks("s", None, 10, None).await.unwrap().items.is_empty());
+        assert_eq!(states(&fire(world, &new, "s", &[tick(300)]).await), [TickState::Open]);
+    }
+
+    async fn an_instant_is_written_once_and_what_was_decided_is_not_decided_again(world) {
+        let before = made(world, "s", Overlap::Allow).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let first = only(fire(world, &lease, "s", &[tick(300)]).await);
+        assert_eq!((first.args.clone(), first.run_at, first.max_attempts), (spec(Overlap::Allow).args, at(301), 3));
+        // Decided from what was read before.
+        let again = world.store.fire_schedule(&lease, &before, LIMITS, &[tick(300)], at(300), at(300)).await.unwrap();
+        assert_eq!(again, Fired::Changed);
+        // And somebody else's word on the same instant is not another tick.
+        assert_eq!(fire(world, &lease, "s", &[tick(300)]).await, Fired::Written(Vec::new()));
+        let ticks = world.store.list_ticks("s", None, 10, None).await.unwrap().items;
+        assert_eq!((ticks.len(), ticks[0].tick.job_id, ticks[0].epoch), (1, first.job_id, Some(1)));
+    }
+
+    async fn a_paused_or_changed_schedule_does_not_fire(world) {
+        let read = made(world, "s", Overlap::Allow).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let changes = world.store.scheduler_state().await.unwrap().changes;
+        let Changed::Done(paused) = world.store.pause_schedule("s", Some("moving"), at(10)).await.unwrap() else { panic!() };
+        let why = paused.paused.unwrap();
+        assert_eq!((why.at, why.by, why.reason.as_deref()), (at(10), PausedBy::Operator, Some("moving")));
+        let fire = async || world.store.fire_schedule(&lease, &read, LIMITS, &[tick(300)], at(300), at(300)).await.unwrap();
+        assert_eq!(fire().await, Fired::Changed);
+        let Changed::Done(resumed) = world.store.resume_schedule("s", at(20)).await.unwrap() else { panic!() };
+        assert_eq!((resumed.paused, resumed.decided_until), (None, at(20)));
+        assert_eq!(fire().await, Fired::Changed);
+        assert!(world.store.scheduler_state().await.unwrap().changes >= changes + 2);
+    }
+
+    async fn allowed_overlaps_all_open(world) {
+        made(world, "s", Overlap::Allow).await;
+        let lease = lead(&world.store, "one", 0).await;
+        assert_eq!(states(&fire(world, &lease, "s", &[tick(300), tick(600)]).await), [TickState::Open; 2]);
+    }
+
+    async fn skipped_overlaps_have_no_job_until_the_earlier_one_is_done(world) {
+        made(world, "s", Overlap::Skip).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let first = only(fire(world, &lease, "s", &[tick(300)]).await);
+        assert_eq!(states(&fire(world, &lease, "s", &[tick(600)]).await), [TickState::Skipped]);
+        assert_eq!(end(world, &first, TickEnd::Done, 700).await, Some(None));
+        assert_eq!(states(&fire(world, &lease, "s", &[tick(900)]).await), [TickState::Open]);
+        let skipped = world.store.list_ticks("s", Some(TickState::Skipped), 10, None).await.unwrap().items;
+        assert_eq!((skipped[0].tick.planned_at, skipped[0].ended_at), (at(600), Some(at(600))));
+        assert_eq!(skipped[0].note.as_deref(), Some("the job of an earlier one is not done"));
+    }
+
+    async fn one_waits_and_goes_on_when_the_earlier_one_is_done(world) {
+        made(world, "s", Overlap::QueueOne).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let first = only(fire(world, &lease, "s", &[tick(300)]).await);
+        let more = fire(world, &lease, "s", &[tick(600), tick(900)]).await;
+        assert_eq!(states(&more), [TickState::Waiting, TickState::Skipped]);
+        assert!(world.store.scheduler_state().await.unwrap().waiting);
+        assert_eq!(world.store.let_waiting_ticks_go_on(&lease, at(950)).await.unwrap(), Some(Vec::new()));
+        end(world, &first, FAILED, 1000).await;
+        let going = world.store.let_waiting_ticks_go_on(&lease, at(1001)).await.unwrap().unwrap();
+        assert_eq!(going.len(), 1);
+        assert_eq!((going[0].planned_at, going[0].state, going[0].run_at), (at(600), TickState::Open, at(1001)));
+        assert!(!world.store.scheduler_state().await.unwrap().waiting);
+    }
+
+    async fn patient_ticks_go_one_behind_the_other(world) {
+        made(world, "s", Overlap::Skip).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let patient: Vec<NewTick> = [300, 600, 900].map(|s| NewTick { patient: true, ..tick(s) }).to_vec();
+        let Fired::Written(ticks) = fire(world, &lease, "s", &patient).await else { panic!() };
+        assert_eq!(ticks.iter().map(|t| t.state).collect::<Vec<_>>(), [TickState::Open, TickState::Waiting, TickState::Waiting]);
+        let mut running = ticks[0].clone();
+        for expected in [600, 900] {
+            end(world, &running, TickEnd::Done, 1000).await;
+            let mut going = world.store.let_waiting_ticks_go_on(&lease, at(1000)).await.unwrap().unwrap();
+            assert_eq!(going.len(), 1);
+            running = going.remove(0);
+            assert_eq!(running.planned_at, at(expected));
+        }
+    }
+
+    async fn failures_in_a_row_pause_and_a_success_between_does_not(world) {
+        made(world, "s", Overlap::Allow).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let Fired::Written(ticks) = fire(world, &lease, "s", &[tick(300), tick(600), tick(900), tick(1200)]).await else { panic!() };
+        assert_eq!(end(world, &ticks[0], FAILED, 1300).await, Some(None));
+        assert_eq!(end(world, &ticks[1], TickEnd::Done, 1300).await, Some(None));
+        assert_eq!(end(world, &ticks[2], FAILED, 1300).await, Some(None));
+        assert_eq!(end(world, &ticks[3], FAILED, 1301).await, Some(Some(2)));
+        // Told once only.
+        assert_eq!(end(world, &ticks[3], FAILED, 1302).await, None);
+        let paused = world.store.get_schedule("s").await.unwrap().unwrap();
+        let why = paused.paused.unwrap();
+        assert_eq!((why.by, why.at, paused.failures), (PausedBy::Failures, at(1301), 2));
+        assert_eq!(why.reason.as_deref(), Some("it failed 2 times in a row, at last: why"));
+        let Changed::Done(resumed) = world.store.resume_schedule("s", at(1400)).await.unwrap() else { panic!() };
+        assert_eq!(resumed.failures, 0);
+    }
+
+    async fn a_redriven_job_makes_a_failed_tick_done_and_another_job_does_not(world) {
+        made(world, "s", Overlap::Allow).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let tick = only(fire(world, &lease, "s", &[tick(300)]).await);
+        end(world, &tick, FAILED, 400).await;
+        let stranger = TickRef { job_id: fresh_id(), ..tick.clone() };
+        assert_eq!(end(world, &stranger, TickEnd::Done, 450).await, None);
+        assert_eq!(end(world, &tick, TickEnd::Done, 500).await, Some(None));
+        assert_eq!(end(world, &tick, FAILED, 600).await, None);
+        assert_eq!(world.store.tick_state("s", at(300)).await.unwrap(), Some(TickState::Done));
+        assert_eq!(world.store.tick_state("s", at(301)).await.unwrap(), None);
+        assert_eq!(world.store.get_schedule("s").await.unwrap().unwrap().failures, 0);
+    }
+
+    async fn a_run_now_stands_beside_what_is_planned_and_counts_no_failure(world) {
+        made(world, "s", Overlap::Skip).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let planned = only(fire(world, &lease, "s", &[tick(300)]).await);
+        let run = NewTick { cause: TickCause::Run, ..tick(300) };
+        let asked = world.store.run_schedule("s", LIMITS, &run, at(300)).await.unwrap().unwrap();
+        assert_eq!((asked.state, asked.planned_at), (TickState::Open, at(300) + Duration::from_millis(1)));
+        assert_ne!(asked.job_id, planned.job_id);
+        assert_eq!(end(world, &asked, FAILED, 400).await, Some(None));
+        assert_eq!(world.store.get_schedule("s").await.unwrap().unwrap().failures, 0);
+        assert_eq!(world.store.run_schedule("none", LIMITS, &run, at(300)).await.unwrap(), None);
+    }
+
+    async fn a_backfill_writes_what_has_no_tick(world) {
+        made(world, "s", Overlap::Allow).await;
+        made(world, "one_at_a_time", Overlap::Skip).await;
+        let lease = lead(&world.store, "one", 0).await;
+        fire(world, &lease, "s", &[tick(600)]).await;
+        let ticks = [300, 600, 900].map(|s| NewTick { cause: TickCause::Backfill, ..tick(s) });
+        let written = world.store.backfill_schedule("s", LIMITS, &ticks, at(2000)).await.unwrap().unwrap();
+        let instants: Vec<_> = written.iter().map(|tick| (tick.planned_at, tick.state)).collect();
+        assert_eq!(instants, [(at(300), TickState::Open), (at(900), TickState::Open)]);
+        let ticks = [300, 600].map(|s| NewTick { cause: TickCause::Backfill, ..tick(s) });
+        let waiting = world.store.backfill_schedule("one_at_a_time", LIMITS, &ticks, at(2000)).await.unwrap().unwrap();
+        assert!(waiting.iter().all(|tick| tick.state == TickState::Waiting));
+        let going = world.store.let_waiting_ticks_go_on(&lease, at(2001)).await.unwrap().unwrap();
+        assert_eq!(going.iter().map(|tick| tick.planned_at).collect::<Vec<_>>(), [at(300)]);
+    }
+
+    async fn the_configuration_is_mirrored_and_takes_over_a_name(world) {
+        made(world, "mine", Overlap::Skip).await;
+        made(world, "taken", Overlap::Skip).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let wanted = |names: &[&str]| names.iter().map(|n| ((*n).to_owned(), spec(Overlap::Skip))).collect::<Vec<_>>();
+        let first = world.store.mirror_schedules(&lease, &wanted(&["beat", "taken"]), at(5)).await.unwrap().unwrap();
+        assert_eq!((first.added, first.changed, first.removed), (vec!["beat".to_owned()], vec!["taken".to_owned()], vec![]));
+        world.store.pause_schedule("beat", None, at(6)).await.unwrap();
+        let same = world.store.mirror_schedules(&lease, &wanted(&["beat", "taken"]), at(7)).await.unwrap().unwrap();
+        assert!(same.is_empty());
+        let beat = world.store.get_schedule("beat").await.unwrap().unwrap();
+        assert!(beat.paused.is_some() && beat.origin == Origin::Config, "a pause outlives a start: {beat:?}");
+        assert_eq!(world.store.change_schedule("beat", beat.revision, &spec(Overlap::Allow), at(8)).await.unwrap(), Changed::OfConfig);
+        assert_eq!(world.store.delete_schedule("beat", at(8)).await.unwrap(), Changed::OfConfig);
+        let gone = world.store.mirror_schedules(&lease, &wanted(&["beat"]), at(9)).await.unwrap().unwrap();
+        assert_eq!(gone.removed, ["taken"]);
+        assert!(world.store.get_schedule("mine").await.unwrap().is_some());
+    }
+
+    async fn deleting_calls_off_what_waits_and_keeps_the_history(world) {
+        made(world, "s", Overlap::QueueOne).await;
+        let lease = lead(&world.store, "one", 0).await;
+        fire(world, &lease, "s", &[tick(300), tick(600)]).await;
+        assert!(matches!(world.store.delete_schedule("s", at(700)).await.unwrap(), Changed::Done(_)));
+        assert_eq!(world.store.delete_schedule("s", at(700)).await.unwrap(), Changed::Missing);
+        let ticks = world.store.list_ticks("s", None, 10, None).await.unwrap().items;
+        let states: Vec<TickState> = ticks.iter().map(|tick| tick.tick.state).collect();
+        assert_eq!(states, [TickState::Cancelled, TickState::Open]);
+    }
+
+    async fn the_history_is_read_in_pages_latest_first(world) {
+        made(world, "s", Overlap::Allow).await;
+        let lease = lead(&world.store, "one", 0).await;
+        fire(world, &lease, "s", &[tick(300), tick(600), tick(900)]).await;
+        let first = world.store.list_ticks("s", None, 2, None).await.unwrap();
+        assert_eq!(first.items.iter().map(|t| t.tick.planned_at).collect::<Vec<_>>(), [at(900), at(600)]);
+        let rest = world.store.list_ticks("s", None, 2, first.next_cursor.as_deref()).await.unwrap();
+        assert_eq!((rest.items.len(), rest.next_cursor), (1, None));
+        assert!(world.store.list_ticks("s", None, 2, Some("x")).await.is_err());
+    }
+
+    async fn the_sweep_finds_an_open_tick_and_closes_it_with_its_job(world) {
+        made(world, "s", Overlap::QueueOne).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let Fired::Written(ticks) = fire(world, &lease, "s", &[tick(300), tick(600)]).await else { panic!() };
+        let quiet = Duration::from_secs(30);
+        assert!(world.store.stale_intents(quiet, 10, at(331)).await.unwrap().is_empty());
+        let stale = world.store.stale_intents(quiet, 10, at(632)).await.unwrap();
+        // The second one waits: nobody misses its job.
+        let expected = TickRef { state: TickState::Open, ..ticks[0].clone() };
+        assert_eq!(stale, [Intent::Tick(expected)]);
+        world.store.touch_intents(&stale, at(632)).await.unwrap();
+        assert!(world.store.stale_intents(quiet, 10, at(660)).await.unwrap().is_empty());
+        let close = async |since, now| {
+            world.store.close_intent(&stale[0], JobEnd::Cancelled, "its job was cancelled", at(since), at(now)).await.unwrap()
+        };
+        assert_eq!(close(600, 700).await, None);
+        assert_eq!(close(690, 700).await, Some(Closed::Tick(None)));
+        assert_eq!(world.store.tick_state("s", at(300)).await.unwrap(), Some(TickState::Cancelled));
+    }
+}

@@ -1,0 +1,311 @@
+//! The ticker: fires what is due, then sleeps until the next instant.
+//!
+//! One step:
+//! 1. Look who leads and whether schedules have changed: one read. Lead, or go back to sleep.
+//! 2. A new leader brings the configuration's schedules into the store. After any change all schedules are read again.
+//! 3. For each schedule whose next instant has come: decide, write the ticks under the epoch, enqueue their jobs. The
+//!    store refuses a leader that is none any more, and a schedule that was paused or changed meanwhile.
+//! 4. Let go on what waited for the end of an earlier job.
+//! 5. Say when to wake: at the next instant, but within a second, for what may have changed.
+//!
+//! Jobs that the queue did not take are tried again with the next step; what is lost before that is left to the sweep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use job::{Clock, IdSource, QueueName};
+use queue::{Broker, Enqueue};
+use store::{
+    CatchUp, Fired, NewTick, Schedule, ScheduleSpec, SchedulerState, Store, StoreError, TickCause, TickRef, TickState,
+};
+use telemetry::metrics::Meters;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+use worker::schedule::{Timing, limits};
+use worker::{Registry, intents};
+
+use crate::decide::{Decision, decide, jitter};
+use crate::lease::Lead;
+
+/// How long it sleeps at most: a change of a schedule is noticed within that time.
+pub const LOOK: Duration = Duration::from_secs(1);
+/// Schedules that are read in one page.
+const PAGE: u32 = 500;
+/// A leader that stood still for longer between writing a tick and enqueueing its job leaves the job to the sweep.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// What a scheduler is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Schedules, ticks, the lead.
+    pub store: Store,
+    /// Where jobs go.
+    pub broker: Arc<dyn Broker>,
+    /// The kinds: their limits become those of the jobs.
+    pub registry: Arc<Registry>,
+    /// Ids for jobs.
+    pub ids: Arc<IdSource>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub meters: Meters,
+}
+
+/// A scheduler.
+pub struct Ticker {
+    parts: Parts,
+    configured: Vec<(String, ScheduleSpec)>,
+    lead: Lead,
+    known: Option<Known>,
+    /// Jobs that were written and not taken by the queue, and when they were written.
+    unsent: Vec<(Timestamp, TickRef)>,
+    store_is_away: bool,
+}
+
+/// The schedules as they were read.
+struct Known {
+    changes: i64,
+    all: Vec<Watched>,
+}
+
+/// A schedule that may fire, and when next.
+struct Watched {
+    schedule: Schedule,
+    timing: Timing,
+    next: Option<Timestamp>,
+}
+
+impl Ticker {
+    /// A scheduler that knows the configuration's schedules. `holder` is unlike that of any other; it leads for `lasts`
+    /// without renewing.
+    #[must_use]
+    pub fn new(parts: Parts, configured: Vec<(String, ScheduleSpec)>, holder: String, lasts: Duration) -> Self {
+        let lead = Lead::new(holder, lasts);
+        Self { parts, configured, lead, known: None, unsent: Vec::new(), store_is_away: false }
+    }
+
+    /// Fires until `end`, then gives the lead back.
+    pub async fn run(mut self, end: CancellationToken) {
+        let parts = self.parts.clone();
+        loop {
+            let wake_at = match self.step().await {
+                Ok(wake_at) => {
+                    if std::mem::take(&mut self.store_is_away) {
+                        info!("the store is back");
+                    }
+                    wake_at
+                }
+                Err(error) if error.is_transient() => {
+                    if !std::mem::replace(&mut self.store_is_away, true) {
+                        warn!(%error, "the store is away: nothing fires until it is back");
+                    }
+                    later(parts.clock.now(), LOOK)
+                }
+                Err(error) => {
+                    error!(%error, "the store refused a scheduler's step");
+                    later(parts.clock.now(), LOOK)
+                }
+            };
+            let wait = Duration::try_from(wake_at.duration_since(parts.clock.now())).unwrap_or_default();
+            if end.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                break;
+            }
+        }
+        self.lead.release(&parts.store, parts.clock.now()).await;
+        parts.meters.leading(false);
+    }
+
+    /// One step; answers when the next one should be.
+    ///
+    /// # Errors
+    /// As the store says. What was not written will be found again by the next step.
+    pub async fn step(&mut self) -> Result<Timestamp, StoreError> {
+        let store = self.parts.store.clone();
+        let state = store.scheduler_state().await?;
+        let led = self.lead.held().is_some();
+        let leads = self.lead.keep(&store, &state, self.now()).await?;
+        self.parts.meters.leading(leads);
+        if !leads {
+            self.known = None;
+            self.send_unsent().await;
+            return Ok(later(self.now(), LOOK));
+        }
+        if !led {
+            self.mirror().await?;
+            self.known = None;
+        }
+        if self.known.as_ref().is_none_or(|known| known.changes != state.changes) {
+            self.read(&state).await?;
+        }
+        let more = self.fire().await?;
+        if state.waiting {
+            self.let_go_on().await?;
+        }
+        self.send_unsent().await;
+        let now = self.now();
+        if more {
+            return Ok(now);
+        }
+        let next = self.known.iter().flat_map(|known| &known.all).filter_map(|watched| watched.next).min();
+        Ok(next.unwrap_or(Timestamp::MAX).min(later(now, LOOK)))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+
+    /// Brings the configuration's schedules into the store.
+    async fn mirror(&mut self) -> Result<(), StoreError> {
+        let Some(lease) = self.lead.held().cloned() else { return Ok(()) };
+        match self.parts.store.mirror_schedules(&lease, &self.configured, self.now()).await {
+            Ok(None) => self.lead.lost(),
+            Ok(Some(mirrored)) if mirrored.is_empty() => {}
+            Ok(Some(mirrored)) => info!(
+                added = mirrored.added.join(","),
+                changed = mirrored.changed.join(","),
+                removed = mirrored.removed.join(","),
+                "the configuration's schedules were brought up to date"
+            ),
+            Err(error) => {
+                // The next step must begin with this one again.
+                self.lead.release(&self.parts.store, self.parts.clock.now()).await;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all schedules that may fire.
+    async fn read(&mut self, state: &SchedulerState) -> Result<(), StoreError> {
+        let mut all = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.parts.store.list_schedules(PAGE, after.as_deref()).await?;
+            all.extend(page.items.into_iter().filter(|schedule| schedule.paused.is_none()).filter_map(watched));
+            after = page.next_cursor;
+            if after.is_none() {
+                break;
+            }
+        }
+        debug!(schedules = all.len(), "schedules were read");
+        self.known = Some(Known { changes: state.changes, all });
+        Ok(())
+    }
+
+    /// Fires what has come; answers whether more has come than one step takes.
+    async fn fire(&mut self) -> Result<bool, StoreError> {
+        let mut more = false;
+        let count = self.known.as_ref().map_or(0, |known| known.all.len());
+        for n in 0..count {
+            let now = self.now();
+            let Some(watched) = self.known.as_ref().and_then(|known| known.all.get(n)) else { break };
+            if watched.next.is_none_or(|next| next > now) {
+                continue;
+            }
+            let Some(decision) = decide(&watched.schedule, &watched.timing, now) else { continue };
+            let schedule = watched.schedule.clone();
+            match self.write(&schedule, &decision, now).await? {
+                Fired::Written(ticks) => {
+                    let open = ticks.into_iter().inspect(|tick| {
+                        self.parts.meters.tick(&tick.schedule, tick.state.as_str());
+                    });
+                    self.unsent.extend(open.filter(|tick| tick.state == TickState::Open).map(|tick| (now, tick)));
+                    if let Some(watched) = self.known.as_mut().and_then(|known| known.all.get_mut(n)) {
+                        watched.schedule.decided_until = decision.until;
+                        watched.next = watched.timing.next_after(decision.until);
+                    }
+                    more |= decision.more;
+                }
+                Fired::NotLeading => {
+                    self.lead.lost();
+                    self.known = None;
+                    return Ok(false);
+                }
+                Fired::Changed => {
+                    // Read again with the next step, at once.
+                    self.known = None;
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(more)
+    }
+
+    async fn write(&self, schedule: &Schedule, decision: &Decision, now: Timestamp) -> Result<Fired, StoreError> {
+        let Some(lease) = self.lead.held() else { return Ok(Fired::NotLeading) };
+        let Some(limits) = limits(&self.parts.registry, &schedule.spec.kind) else {
+            // Another release's, in a rolling deploy: its own scheduler fires it when it leads.
+            return Ok(Fired::Written(Vec::new()));
+        };
+        let queue = QueueName::new(&schedule.spec.queue).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+        let ticks: Vec<NewTick> = decision
+            .due
+            .iter()
+            .map(|due| NewTick {
+                planned_at: due.planned_at,
+                cause: due.cause,
+                note: due.note.clone(),
+                run_at: later(due.planned_at, jitter(schedule, due.planned_at)),
+                job_id: self.parts.ids.next(&queue).uuid(),
+                patient: due.cause == TickCause::CatchUp && schedule.spec.catch_up == CatchUp::All,
+            })
+            .collect();
+        self.parts.store.fire_schedule(lease, schedule, limits, &ticks, decision.until, now).await
+    }
+
+    /// Lets go on what waited.
+    async fn let_go_on(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        let Some(lease) = self.lead.held() else { return Ok(()) };
+        match self.parts.store.let_waiting_ticks_go_on(lease, now).await? {
+            Some(ticks) => self.unsent.extend(ticks.into_iter().map(|tick| (now, tick))),
+            None => self.lead.lost(),
+        }
+        Ok(())
+    }
+
+    /// Enqueues what was written. What the queue does not take is kept for the next step; what has become old is the
+    /// sweep's, which knows whether somebody else has enqueued it meanwhile.
+    async fn send_unsent(&mut self) {
+        let now = self.now();
+        let fresh = now.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
+        self.unsent.retain(|(written, _)| *written >= fresh);
+        if self.unsent.is_empty() {
+            return;
+        }
+        let jobs: Vec<Enqueue> = self
+            .unsent
+            .iter()
+            .filter_map(|(_, tick)| intents::tick(tick, now))
+            .map(|envelope| Enqueue { envelope, once: true })
+            .collect();
+        match self.parts.broker.enqueue(&jobs).await {
+            Ok(_) => {
+                for job in &jobs {
+                    self.parts.meters.job(job.envelope.queue.as_str(), job.envelope.kind.as_str()).enqueued(1);
+                }
+                self.unsent.clear();
+            }
+            Err(error) => warn!(%error, jobs = jobs.len(), "the queue did not take the jobs of ticks: trying again"),
+        }
+    }
+}
+
+/// A schedule with its next instant. One that another release wrote, and this one cannot read, is left to it.
+fn watched(schedule: Schedule) -> Option<Watched> {
+    match Timing::of(&schedule.spec) {
+        Ok(timing) => {
+            let next = timing.next_after(schedule.decided_until);
+            Some(Watched { schedule, timing, next })
+        }
+        Err(error) => {
+            error!(schedule = schedule.name, error, "a schedule cannot be read and does not fire");
+            None
+        }
+    }
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}

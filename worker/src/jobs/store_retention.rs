@@ -1,0 +1,98 @@
+//! `store.retention`: takes out of the store what has grown old.
+//!
+//! Enqueued by the schedule `retention`, nightly, with the times of `[ledger.retention]`. Effect: what mails were filled
+//! with, mails, booking events and ticks that are older than that are gone, a few hundred rows a statement, so that
+//! nobody waits behind it. What it does not finish within its time the next night does.
+//! Twice is harmless: what is gone is gone.
+
+use std::time::Duration;
+
+use job::{Attempt, Completed, FieldError, Job, Outcome};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use store::Old;
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::jobs::store_failed;
+
+/// Half an hour and a little: `TIMEOUT`, and when it stops by itself.
+const TIME: Duration = Duration::from_secs(30 * 60);
+/// A breath between two statements: they are not the store's only work.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// The arguments: how long each is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreRetention {
+    /// What mails were filled with.
+    #[serde(with = "job::duration")]
+    pub mail_contents: Duration,
+    /// Mails, with their attempts and their keys.
+    #[serde(with = "job::duration")]
+    pub mails: Duration,
+    /// Booking events.
+    #[serde(with = "job::duration")]
+    pub booking_events: Duration,
+    /// Ticks of schedules.
+    #[serde(with = "job::duration")]
+    pub ticks: Duration,
+}
+
+impl StoreRetention {
+    fn kept(&self, old: Old) -> Duration {
+        match old {
+            Old::MailContents => self.mail_contents,
+            Old::Mails => self.mails,
+            Old::BookingEvents => self.booking_events,
+            Old::Ticks => self.ticks,
+        }
+    }
+}
+
+impl Job for StoreRetention {
+    const KIND: &'static str = "store.retention";
+    const QUEUE: &'static str = "default";
+    const TIMEOUT: Duration = Duration::from_secs(35 * 60);
+    const INTERNAL: bool = true;
+    type Context = Context;
+
+    fn validate(&self) -> Result<(), Vec<FieldError>> {
+        let day = Duration::from_secs(86_400);
+        let mut wrong: Vec<FieldError> = Old::ALL
+            .into_iter()
+            .filter(|old| self.kept(*old) < day)
+            .map(|old| FieldError::new(old.as_str(), "at least 1d is expected"))
+            .collect();
+        if self.mail_contents > self.mails {
+            wrong.push(FieldError::new("mail_contents", "not longer than mails: a mail's content goes with its row"));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
+    async fn run(self, context: &Context, attempt: &Attempt) -> Outcome {
+        let enough = Instant::now() + TIME;
+        let mut taken = Map::new();
+        let mut finished = true;
+        for old in Old::ALL {
+            let now = context.clock.now();
+            let before = now.checked_sub(self.kept(old)).unwrap_or(jiff::Timestamp::MIN);
+            let mut rows = 0_u64;
+            loop {
+                let chunk = context.store.take_out(old, before, now).await.map_err(|e| store_failed(&e))?;
+                rows += u64::from(chunk);
+                if chunk < Old::CHUNK {
+                    break;
+                }
+                if Instant::now() >= enough || attempt.control.is_cancel_requested() {
+                    finished = false;
+                    break;
+                }
+                tokio::time::sleep(BREATH).await;
+            }
+            taken.insert(old.as_str().to_owned(), rows.into());
+        }
+        taken.insert("finished".to_owned(), Value::Bool(finished));
+        Ok(Completed::with(Value::Object(taken)))
+    }
+}

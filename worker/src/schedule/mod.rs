@@ -1,0 +1,256 @@
+//! A schedule as somebody asks for it, over the API or in the configuration, and what the store is given.
+//!
+//! 1. [`Draft::check`] looks at every field and names all that are wrong, with the value and what would be right.
+//! 2. [`Timing`] is a checked expression with its zone: it tells when a schedule fires.
+//! 3. [`limits`] are attempts and time of the schedule's jobs: their kind's.
+//! 4. [`Asking`] runs a schedule now, or for a span that has passed.
+
+mod asked;
+
+use std::time::Duration;
+
+use cron::{Cron, Zone};
+use jiff::Timestamp;
+use job::{FieldError, Kind, QueueName};
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+use store::{CatchUp, Overlap, ScheduleSpec, TickLimits};
+
+use crate::registry::Registry;
+
+pub use asked::{AskError, Asking, Backfilled, MOST_BACKFILLED};
+
+/// The longest lateness and the longest jitter.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+/// The lateness of a schedule that does not say.
+const LATENESS: Duration = Duration::from_secs(86_400);
+/// The largest arguments, in bytes of JSON.
+const LARGEST_ARGS: usize = 64 << 10;
+
+/// A schedule as it is asked for; what is not said has its default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Draft {
+    /// When.
+    pub cron: String,
+    /// By whose clocks; UTC unless said.
+    pub timezone: Option<String>,
+    /// The kind of its jobs.
+    pub kind: String,
+    /// Their queue; the kind's own unless said.
+    pub queue: Option<String>,
+    /// Their arguments; `{}` unless said.
+    pub args: Option<Value>,
+    /// `once` unless said.
+    pub catch_up: Option<CatchUp>,
+    /// A day unless said.
+    pub max_lateness: Option<Duration>,
+    /// `skip` unless said.
+    pub overlap: Option<Overlap>,
+    /// None unless said.
+    pub jitter: Option<Duration>,
+    /// Never unless said.
+    pub failure_limit: Option<u32>,
+}
+
+impl Draft {
+    /// The definition, if everything about it is right: zone and expression read, the kind exists and takes the
+    /// arguments, a worker consumes the queue.
+    ///
+    /// # Errors
+    /// Every field that is wrong.
+    pub fn check(&self, registry: &Registry, queues: &[QueueName]) -> Result<ScheduleSpec, Vec<FieldError>> {
+        let mut wrong = Vec::new();
+        let cron = noted(&mut wrong, "cron", Cron::parse(&self.cron));
+        let zone = noted(&mut wrong, "timezone", Zone::parse(self.timezone.as_deref().unwrap_or("UTC")));
+        let entry = match Kind::new(&self.kind).ok().and_then(|kind| registry.find(&kind)) {
+            Some(entry) => Some(entry),
+            None => {
+                wrong.push(FieldError::new("kind", format!("no such kind: {:.80}", self.kind)));
+                None
+            }
+        };
+        let queue = match &self.queue {
+            Some(name) => noted(&mut wrong, "queue", QueueName::new(name)),
+            None => entry.map(|entry| entry.queue.clone()),
+        };
+        if let Some(queue) = &queue
+            && !queues.contains(queue)
+        {
+            let known = queues.iter().map(QueueName::as_str).collect::<Vec<_>>().join(", ");
+            wrong.push(FieldError::new("queue", format!("no worker consumes {queue}; there are {known}")));
+        }
+        let args = self.args.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+        match to_raw_value(&args) {
+            _ if !args.is_object() => wrong.push(FieldError::new("args", "an object is expected")),
+            Ok(text) if text.get().len() > LARGEST_ARGS => {
+                wrong.push(FieldError::new("args", format!("larger than {LARGEST_ARGS} bytes")));
+            }
+            Ok(text) => {
+                let found = entry.map_or(Ok(()), |entry| entry.check(&text));
+                wrong.extend(found.err().unwrap_or_default().into_iter().map(in_args));
+            }
+            Err(e) => wrong.push(FieldError::new("args", e.to_string())),
+        }
+        for (field, time) in [("max_lateness", self.max_lateness), ("jitter", self.jitter)] {
+            if time.is_some_and(|time| time > LONGEST) {
+                wrong.push(FieldError::new(field, "at most 366d is expected"));
+            }
+        }
+        if self.failure_limit == Some(0) {
+            wrong.push(FieldError::new("failure_limit", "1 or more is expected; leave it out for no limit"));
+        }
+        match (cron, zone, queue) {
+            (Some(cron), Some(zone), Some(queue)) if wrong.is_empty() => Ok(ScheduleSpec {
+                cron: cron.as_str().to_owned(),
+                timezone: zone.name().to_owned(),
+                kind: self.kind.clone(),
+                queue: queue.to_string(),
+                args,
+                catch_up: self.catch_up.unwrap_or(CatchUp::Once),
+                max_lateness: self.max_lateness.unwrap_or(LATENESS),
+                overlap: self.overlap.unwrap_or(Overlap::Skip),
+                jitter: self.jitter.unwrap_or_default(),
+                failure_limit: self.failure_limit,
+            }),
+            _ => Err(wrong),
+        }
+    }
+
+    /// What would define a schedule again as it is.
+    #[must_use]
+    pub fn of(spec: &ScheduleSpec) -> Self {
+        Self {
+            cron: spec.cron.clone(),
+            timezone: Some(spec.timezone.clone()),
+            kind: spec.kind.clone(),
+            queue: Some(spec.queue.clone()),
+            args: Some(spec.args.clone()),
+            catch_up: Some(spec.catch_up),
+            max_lateness: Some(spec.max_lateness),
+            overlap: Some(spec.overlap),
+            jitter: Some(spec.jitter),
+            failure_limit: spec.failure_limit,
+        }
+    }
+}
+
+/// A name that a schedule can have: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first.
+///
+/// # Errors
+/// What is expected.
+pub fn check_name(name: &str) -> Result<(), FieldError> {
+    let fits = (1..=64).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
+    match fits {
+        true => Ok(()),
+        false => Err(FieldError::new("name", "1 to 64 of a-z, 0-9, _ and - are expected, a letter first")),
+    }
+}
+
+/// When a schedule fires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// The expression.
+    pub cron: Cron,
+    /// Its zone.
+    pub zone: Zone,
+}
+
+impl Timing {
+    /// Of a stored schedule.
+    ///
+    /// # Errors
+    /// In words, what another release has written and this one cannot read.
+    pub fn of(spec: &ScheduleSpec) -> Result<Self, String> {
+        let cron = Cron::parse(&spec.cron).map_err(|e| e.to_string())?;
+        let zone = Zone::parse(&spec.timezone).map_err(|e| e.to_string())?;
+        Ok(Self { cron, zone })
+    }
+
+    /// The first instant after `after`.
+    #[must_use]
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        self.cron.next_after(&self.zone, after)
+    }
+
+    /// The instants after `after`.
+    pub fn after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
+        self.cron.after(&self.zone, after)
+    }
+}
+
+/// Attempts and time of a kind's jobs; `None` for a kind that this release does not know.
+#[must_use]
+pub fn limits(registry: &Registry, kind: &str) -> Option<TickLimits> {
+    let entry = registry.find(&Kind::new(kind).ok()?)?;
+    Some(TickLimits { max_attempts: entry.max_attempts, timeout: entry.timeout })
+}
+
+fn noted<T, E: std::fmt::Display>(wrong: &mut Vec<FieldError>, field: &str, read: Result<T, E>) -> Option<T> {
+    read.map_err(|e| wrong.push(FieldError::new(field, e.to_string()))).ok()
+}
+
+fn in_args(error: FieldError) -> FieldError {
+    let message = error.message.split(" at line ").next().unwrap_or_default().to_owned();
+    match error.field.as_str() {
+        "" | "." => FieldError::new("args", message),
+        field => FieldError::new(format!("args.{field}"), message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft { cron: "*/5 * * * *".to_owned(), kind: "debug.noop".to_owned(), ..Draft::default() }
+    }
+
+    fn check(draft: &Draft) -> Result<ScheduleSpec, Vec<(String, String)>> {
+        let queues = ["debug", "default"].map(|name| QueueName::new(name).unwrap());
+        let wrong = |errors: Vec<FieldError>| errors.into_iter().map(|e| (e.field, e.message)).collect();
+        draft.check(&Registry::standard(true), &queues).map_err(wrong)
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_default() {
+        let spec = check(&draft()).unwrap();
+        assert_eq!((spec.timezone.as_str(), spec.queue.as_str(), &spec.args), ("UTC", "debug", &json!({})));
+        assert_eq!((spec.catch_up, spec.overlap), (CatchUp::Once, Overlap::Skip));
+        assert_eq!(check(&Draft::of(&spec)).unwrap(), spec);
+    }
+
+    #[test]
+    fn every_field_that_is_wrong_is_named() {
+        let wrong = Draft {
+            cron: "0 25 * * *".to_owned(),
+            timezone: Some("Mars/Olympus".to_owned()),
+            kind: "debug.sleep".to_owned(),
+            queue: Some("nobody".to_owned()),
+            args: Some(json!({"ms": "long"})),
+            jitter: Some(Duration::from_secs(400 * 86_400)),
+            failure_limit: Some(0),
+            ..Draft::default()
+        };
+        let found = check(&wrong).unwrap_err();
+        let fields: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["cron", "timezone", "queue", "args.ms", "jitter", "failure_limit"]);
+        assert_eq!(found[0].1, "`0 25 * * *`: hour 25 is out of 0–23");
+        assert_eq!(found[2].1, "no worker consumes nobody; there are debug, default");
+        let unknown = Draft { kind: "no.such".to_owned(), ..draft() };
+        assert_eq!(check(&unknown).unwrap_err()[0], ("kind".to_owned(), "no such kind: no.such".to_owned()));
+        let array = Draft { args: Some(json!([1])), ..draft() };
+        assert_eq!(check(&array).unwrap_err()[0].0, "args");
+    }
+
+    #[test]
+    fn names_are_words() {
+        assert!(check_name("search-report-daily_2").is_ok());
+        for bad in ["", "1st", "Daily", "a b", "a:b", &"x".repeat(65)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+}
