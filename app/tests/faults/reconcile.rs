@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use job::{Clock, SystemClock};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use store::{DeliveryFilter, DeliveryState};
+use store::{Delivery, DeliveryFilter, DeliveryState};
 use testkit::{Database, Redis, wait_until};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -178,7 +178,8 @@ async fn sent(rig: &Rig) -> Vec<String> {
     let (mut all, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let page = rig.store.list_deliveries(&filter, 1000, cursor.as_deref()).await.unwrap();
-        all.extend(page.items.into_iter().map(|mail| mail.message_id.expect("a sent mail has one")));
+        let id = |mail: Delivery| mail.message_id.expect("a sent mail has one").trim_matches(['<', '>']).to_owned();
+        all.extend(page.items.into_iter().map(id));
         cursor = page.next_cursor;
         if cursor.is_none() {
             return all;
