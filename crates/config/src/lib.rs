@@ -195,7 +195,7 @@ impl Config {
         self.outbound.validate(check.section("outbound"));
         self.bookings.validate(check.section("bookings"));
         self.reminders.validate(check.section("reminders"));
-        self.reconcile.validate(check.section("reconcile"));
+        self.reconcile.validate(self.ledger.retention.mails, check.section("reconcile"));
         let kept = self.ledger.retention.mails.min(self.ledger.retention.booking_events);
         let reason =
             "must be shorter than ledger.retention.mails and .booking_events: what is gone looks as if never mailed";

@@ -24,7 +24,10 @@ impl Default for Reconcile {
 }
 
 impl Reconcile {
-    pub(crate) fn validate(&self, check: &mut Check) {
+    /// `kept` is how long the ledger keeps its rows.
+    pub(crate) fn validate(&self, kept: Duration, check: &mut Check) {
         check.time("window", self.window, Duration::from_secs(3600)..=Duration::from_secs(366 * 86_400));
+        let order = format!("must be shorter than ledger.retention.mails ({})", duration::show(kept));
+        check.that(self.window < kept, "window", order);
     }
 }

@@ -273,3 +273,13 @@ fn a_mails_content_is_not_kept_longer_than_its_row() {
     assert!(said.contains("reconcile.window = \"7d\": must be shorter than ledger.retention.mails"), "{said}");
     assert!(refused("POSTRIDER__LEDGER__RETENTION__TICKS", "1h").contains("ledger.retention.ticks = \"1h\": must be"));
 }
+
+#[test]
+fn a_reconciliation_must_not_look_back_further_than_the_ledger_keeps_its_rows() {
+    let vars = [("POSTRIDER__LEDGER__RETENTION__MAILS", "7d"), ("POSTRIDER__LEDGER__RETENTION__CONTENTS", "7d")];
+    let error = Config::load(None, vars.map(|(n, v)| (n.to_owned(), v.to_owned()))).expect_err("it must be refused");
+    assert!(
+        error.to_string().contains("reconcile.window = \"7d\": must be shorter than ledger.retention.mails (7d)"),
+        "{error}"
+    );
+}
