@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::harness::{App, Post};
 
 /// What the contract lists and this release has, outside `postrider dev`.
-const ROUTES: [&str; 40] = [
+const ROUTES: [&str; 52] = [
     "POST /v1/emails",
     "GET /v1/emails/{id}",
     "POST /v1/emails/{id}/cancel",
@@ -51,6 +51,18 @@ const ROUTES: [&str; 40] = [
     "GET /docs/",
     "GET /docs",
     "GET /docs/index.html",
+    "DELETE /v1/schedules/{name}",
+    "GET /v1/schedules",
+    "GET /v1/schedules/{name}",
+    "GET /v1/schedules/{name}/next",
+    "GET /v1/schedules/{name}/ticks",
+    "PATCH /v1/schedules/{name}",
+    "POST /v1/schedules",
+    "POST /v1/schedules/preview",
+    "POST /v1/schedules/{name}/backfill",
+    "POST /v1/schedules/{name}/pause",
+    "POST /v1/schedules/{name}/resume",
+    "POST /v1/schedules/{name}/run",
 ];
 
 /// And within it.
