@@ -14,6 +14,11 @@ async fn a_booking_becomes_two_genuine_mails_and_the_same_call_again_no_third() 
     let mut dev = ProcessBuilder::new("dev", env!("CARGO_BIN_EXE_postrider"))
         .args(["dev", "--port", &port.to_string(), "--data", "data"])
         .dir(&dir)
+        // Nothing is done by itself meanwhile: what is in the queues is this test's.
+        .env("POSTRIDER__SCHEDULES__HEARTBEAT__ENABLED", "false")
+        .env("POSTRIDER__SCHEDULES__REMINDERS__ENABLED", "false")
+        .env("POSTRIDER__SCHEDULES__RECONCILE__ENABLED", "false")
+        .env("POSTRIDER__SCHEDULES__DOMAINS__ENABLED", "false")
         .spawn();
     dev.ready(port, "/readyz", SOON).await;
 

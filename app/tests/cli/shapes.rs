@@ -20,6 +20,11 @@ impl Dev {
         let mut process = ProcessBuilder::new("postrider dev", POSTRIDER)
             .args(["dev", "--port", &port.to_string(), "--data", &place.path("data")])
             .dir(&place.dir)
+            // Nothing is done by itself meanwhile: what is in the queues is this test's.
+            .env("POSTRIDER__SCHEDULES__HEARTBEAT__ENABLED", "false")
+            .env("POSTRIDER__SCHEDULES__REMINDERS__ENABLED", "false")
+            .env("POSTRIDER__SCHEDULES__RECONCILE__ENABLED", "false")
+            .env("POSTRIDER__SCHEDULES__DOMAINS__ENABLED", "false")
             .spawn();
         process.ready(port, "/readyz", Duration::from_secs(30)).await;
         Self { place, port, _process: process }
