@@ -20,8 +20,11 @@ const STUDENTS: [(&str, &str, &str, &str); 8] = [
     ("Aditi Rao", "aditi.rao@example.com", "Asia/Kolkata", "en-IN"),
 ];
 
-/// Instructors: name, address, zone, language, what they teach, what it costs.
-const INSTRUCTORS: [(&str, &str, &str, &str, &str, (&str, &str)); 4] = [
+/// Name, address, zone, language, what they teach, what it costs.
+type Instructor = (&'static str, &'static str, &'static str, &'static str, &'static str, (&'static str, &'static str));
+
+/// The instructors.
+const INSTRUCTORS: [Instructor; 4] = [
     (
         "José Álvarez",
         "jose.alvarez@example.com",
@@ -131,7 +134,7 @@ fn lesson(n: u32, starts_at: Timestamp) -> Snapshot {
     Snapshot {
         service: instructor.4.to_owned(),
         starts_at,
-        duration_minutes: if n % 2 == 0 { 60 } else { 45 },
+        duration_minutes: if n.is_multiple_of(2) { 60 } else { 45 },
         location: (n % 5 == 3).then(|| "Music school, room 4".to_owned()),
         url: (n % 5 != 3).then(|| format!("https://meet.example.com/l/{n:02}-q2zd")),
         price: Some(Price { amount: amount.to_owned(), currency: currency.to_owned() }),

@@ -123,7 +123,7 @@ on_both! {
     async fn a_mail_that_is_being_sent_is_not_called_off_behind_its_back(world) {
         apply(&world.store, "bk", 1, BookingEventKind::Confirmed, snapshot(), None).await;
         let key = "booking:bk:v1:news".to_owned();
-        let mail = world.store.deliveries_under(&[key.clone()]).await.unwrap().remove(&key).unwrap();
+        let mail = world.store.deliveries_under(std::slice::from_ref(&key)).await.unwrap().remove(&key).unwrap();
         world.store.begin_sending(mail.id, 7, at(2)).await.unwrap();
         apply(&world.store, "bk", 2, BookingEventKind::Cancelled, snapshot(), None).await;
         assert_eq!(state_of(world, &key).await, Some(DeliveryState::Sending));
