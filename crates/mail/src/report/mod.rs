@@ -2,7 +2,7 @@
 //!
 //! 1. The message is taken apart by mail-parser; what is looked for are parts of type `message/delivery-status` and
 //!    `message/feedback-report`, and the original message or its header (RFC 3462).
-//! 2. Their bodies are header-like groups of fields, read by [`fields`].
+//! 2. Their bodies are header-like groups of fields, read by `fields`.
 //! 3. Nothing is believed here: the caller checks the addresses that the report came to for one of ours
 //!    ([`crate::verp`]), and only then acts.
 
