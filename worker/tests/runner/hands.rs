@@ -68,7 +68,7 @@ async fn what_is_leased_while_a_shutdown_begins_is_given_back_uncharged() {
     let late = Arc::new(Late { inner: Arc::clone(stage.broker()), answers: Semaphore::new(0) });
     stage.context.broker = late.clone();
     let id = stage.enqueue(stage.envelope("debug.sleep", json!({ "ms": 60_000 }))).await;
-    let runner = stage.runner(|settings| settings.soft = PATIENCE);
+    let runner = stage.runner(|_| {});
     testkit::wait_until("it is leased", PATIENCE, async || stage.record(id).await.state == JobState::Running).await;
     assert_eq!(runner.held(), 0, "the worker does not know of it");
 
