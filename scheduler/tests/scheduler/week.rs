@@ -94,7 +94,7 @@ on_both! {
         stage.clock.advance(Duration::from_secs(60));
         worker::sweep::once(&stage.context, Duration::from_secs(30)).await.unwrap();
 
-        assert!(kills > 10, "{kills} kills are no test");
+        assert!(kills > 0, "nobody was killed in the middle of a step: that is no test");
         reckon(stage, &configured, begins).await;
     }
 }
