@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The floors: a crate may use those below its own, and of its own floor none.
-const FLOORS: [&[&str]; 6] = [
+const FLOORS: [&[&str]; 7] = [
+    // Rules that the configuration already has to know: no I/O.
+    &["alerting"],
     &["job", "cron", "config", "telemetry", "secrets", "outbound"],
     &["queue", "store", "mail"],
     &["worker"],
