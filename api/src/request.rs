@@ -29,7 +29,7 @@ const LONGEST_ID: usize = 64;
 
 /// The layer.
 pub async fn around(Shared(state): Shared<State>, request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
+    let id = request_id(&state, request.headers());
     let (request, rest) = keep(request);
     let mut response = match refuse_foreign_host(&state, &request) {
         Ok(()) => guarded(&state, &id, request, next).await,
@@ -72,15 +72,15 @@ async fn guarded(state: &State, id: &HeaderValue, request: Request, next: Next) 
     .await
 }
 
-/// The caller's id, or a random one. The one place of chance in this crate.
-fn request_id(headers: &HeaderMap) -> HeaderValue {
+/// The caller's id, or a random one.
+fn request_id(state: &State, headers: &HeaderMap) -> HeaderValue {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
     headers
         .get(REQUEST_ID)
         .filter(|id| !id.is_empty() && id.len() <= LONGEST_ID && id.as_bytes().iter().all(plain))
         .cloned()
         .unwrap_or_else(|| {
-            HeaderValue::from_str(&format!("{:016x}", rand::random::<u64>())).expect("hexadecimal is plain ASCII")
+            HeaderValue::from_str(&format!("{:016x}", state.chance.bits())).expect("hexadecimal is plain ASCII")
         })
 }
 

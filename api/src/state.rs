@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use job::{Clock, IdSource, JobId, QueueName};
+use job::{Chance, Clock, IdSource, JobId, QueueName};
 use queue::Broker;
 use secrets::Keyring;
 use store::Store;
@@ -40,6 +40,8 @@ pub struct Parts {
     pub ids: Arc<IdSource>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Chance, for the ids of requests.
+    pub chance: Chance,
     /// Limits and the queues that exist.
     pub settings: Settings,
     /// What holds for bookings and reminders.

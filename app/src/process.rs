@@ -1,5 +1,6 @@
 //! The process and the outside: signals, and an identity that no other start has.
 
+use job::Chance;
 use tokio_util::sync::CancellationToken;
 
 /// A token that is cancelled by the first SIGTERM or SIGINT. A second one ends the process at once.
@@ -26,5 +27,5 @@ pub fn shutdown_on_signal() -> anyhow::Result<CancellationToken> {
 
 /// A number that no other start of any process has: worker ids and lease tokens begin with it.
 pub fn start_id() -> u64 {
-    rand::random()
+    Chance::system().bits()
 }

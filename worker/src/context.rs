@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use job::{Clock, IdSource};
+use job::{Chance, Clock, IdSource};
 use queue::Broker;
 use secrets::Keyring;
 use store::Store;
@@ -12,7 +12,7 @@ use crate::bookings::BookingRules;
 use crate::mailer::Mailer;
 use crate::notices::Notices;
 
-/// The context of every job.
+/// The context of every job. Made by [`Context::new`] and what differs: `Context { mailer, ..Context::new(…) }`.
 #[derive(Clone)]
 pub struct Context {
     /// The relational store.
@@ -23,6 +23,8 @@ pub struct Context {
     pub ids: Arc<IdSource>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Chance, for what should not happen to all at the same moment.
+    pub chance: Arc<Chance>,
     /// The way out for mail; `None` while no relay or sender is configured: mail waits.
     pub mailer: Option<Arc<Mailer>>,
     /// The way to the operators.
@@ -35,4 +37,25 @@ pub struct Context {
     pub secrets: Option<Arc<Keyring>>,
     /// The base of links in mails, without a slash at its end.
     pub public_url: String,
+}
+
+impl Context {
+    /// What no job can do without. The rest is as it is where nothing is configured: no way out for mail, no keys, notices
+    /// to the log only, the default rules.
+    #[must_use]
+    pub fn new(store: Store, broker: Arc<dyn Broker>, ids: Arc<IdSource>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            broker,
+            ids,
+            clock,
+            chance: Arc::new(Chance::system()),
+            mailer: None,
+            notices: Notices::default(),
+            bookings: Arc::default(),
+            meters: Meters::default(),
+            secrets: None,
+            public_url: String::new(),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::{AttemptReport, Category, DeliveryState, NewDelivery, OnTheWire, Scope};
 use uuid::Uuid;
 
-use crate::harness::{Answer, App, new_key, uuid_of};
+use crate::harness::{Answer, App, new_id, new_key, uuid_of};
 
 const TOKEN: u64 = 7;
 
@@ -16,7 +16,7 @@ fn now() -> Timestamp {
 
 /// A mail that its attempt has left in `state`.
 async fn mail_in(app: &App, state: DeliveryState) -> Uuid {
-    let id = uuid_of(rand::random());
+    let id = new_id();
     let new = NewDelivery::new(id, id.to_string(), Category::Account, "welcome", "hello", "zoe@example.com");
     app.store.insert_deliveries(&[new], now()).await.unwrap();
     if state == DeliveryState::Queued {

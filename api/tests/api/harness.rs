@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
-use job::{Clock, IdSource, JobId, ManualClock, QueueName, SystemClock};
+use job::{Chance, Clock, IdSource, JobId, ManualClock, QueueName, SystemClock};
 use mail::zone::{dev_zone, ehlo_name};
 use mail::{Catcher, DkimKey, DkimSigner, DnsServer, Verifier};
 use queue::redis::RedisBroker;
@@ -99,6 +99,7 @@ impl Builder {
             registry: Arc::new(worker::Registry::standard(true)),
             ids: Arc::new(IdSource::new(Arc::clone(&clock))),
             clock,
+            chance: Chance::seeded(1),
             settings: Settings {
                 rate: self.rate,
                 queues: QUEUES.map(|q| QueueName::new(q).unwrap()).to_vec(),
@@ -131,13 +132,19 @@ fn recorder() -> &'static MetricsHandle {
 }
 
 pub async fn new_key(store: &Store, scopes: &[Scope], rate_per_second: Option<u32>) -> String {
-    let id = uuid_of(rand::random());
+    let id = new_id();
     let new = NewApiKey { id, name: "test".to_owned(), scopes: scopes.to_vec(), rate_per_second };
     store.create_api_key(&new, SystemClock.now()).await.unwrap().secret.expose_secret().to_owned()
 }
 
 pub fn uuid_of(n: u128) -> Uuid {
     Uuid::from_u128(n)
+}
+
+/// An id that no other test has.
+pub fn new_id() -> Uuid {
+    let chance = Chance::system();
+    Uuid::from_u64_pair(chance.bits(), chance.bits())
 }
 
 impl App {

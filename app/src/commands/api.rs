@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use job::Chance;
 use tokio::net::TcpListener;
 
 use super::{load, start_logging};
@@ -24,6 +25,7 @@ pub fn state(
         registry: Arc::clone(&parts.registry),
         ids: Arc::clone(&parts.ids),
         clock: Arc::clone(&parts.clock),
+        chance: Chance::system(),
         settings: api::Settings {
             senders: parts.config.mail.profiles().collect(),
             templates_dir: parts.config.mail.templates_dir.clone(),

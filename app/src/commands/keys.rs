@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use jiff::Timestamp;
-use job::{Clock, SystemClock};
+use job::{Chance, Clock, SystemClock};
 use secrecy::ExposeSecret;
 use store::{ApiKey, NewApiKey, Scope, Store};
 use uuid::Uuid;
@@ -144,7 +144,9 @@ async fn create(store: &Store, now: Timestamp, args: &CreateArgs) -> anyhow::Res
 /// A UUIDv7 (RFC 9562 §5.7), so that keys sort by age. Chance is asked here: no two keys may share an id.
 fn new_id(now: Timestamp) -> Uuid {
     let ms = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    uuid::Builder::from_unix_timestamp_millis(ms, &rand::random()).into_uuid()
+    let chance = Chance::system();
+    let random = (u128::from(chance.bits()) << 64 | u128::from(chance.bits())).to_be_bytes();
+    uuid::Builder::from_unix_timestamp_millis(ms, random.first_chunk().expect("10 of 16")).into_uuid()
 }
 
 async fn list(store: &Store, now: Timestamp, args: &ListArgs) -> anyhow::Result<()> {

@@ -87,17 +87,15 @@ impl Parts {
 
     /// What jobs may use.
     pub fn context(&self) -> anyhow::Result<Context> {
+        let (broker, ids, clock) = (Arc::clone(&self.broker), Arc::clone(&self.ids), Arc::clone(&self.clock));
         Ok(Context {
-            store: self.store.clone(),
-            broker: Arc::clone(&self.broker),
-            ids: Arc::clone(&self.ids),
-            clock: Arc::clone(&self.clock),
             mailer: mailer::mailer(&self.config)?.map(Arc::new),
             notices: self.notices()?,
             bookings: Arc::clone(&self.bookings),
             meters: self.meters.clone(),
             secrets: self.secrets.clone(),
             public_url: self.config.api.base_url(),
+            ..Context::new(self.store.clone(), broker, ids, clock)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! `delivery`: why a mail did or did not arrive, and the ways out.
 
-use job::{Clock, SystemClock};
+use job::{Chance, Clock, SystemClock};
 use store::{AttemptReport, Category, NewDelivery, OnTheWire, Store, StoreConfig};
 use uuid::Uuid;
 
@@ -8,7 +8,8 @@ use crate::harness::{Place, on_both};
 
 /// A mail whose relay fell silent after the dot.
 async fn unknown(place: &Place) -> Uuid {
-    let (id, now) = (Uuid::from_u128(rand::random()), SystemClock.now());
+    let chance = Chance::system();
+    let (id, now) = (Uuid::from_u64_pair(chance.bits(), chance.bits()), SystemClock.now());
     let store = Store::open(&StoreConfig::new(place.file_url("store.db"))).await.unwrap();
     let new = NewDelivery::new(id, id.to_string(), Category::Account, "welcome", "hello", "zoe@example.com");
     store.insert_deliveries(&[new], now).await.unwrap();

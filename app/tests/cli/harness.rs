@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use job::QueueName;
+use job::{Chance, QueueName};
 use queue::redis::RedisBroker;
 use queue::sqlite::SqliteBroker;
 use queue::{Broker, Disposition, Finish, LeaseRequest, Settings};
@@ -151,7 +151,7 @@ impl Place {
         let broker = self.broker().await;
         let (mut finishes, mut buried) = (Vec::new(), 0);
         loop {
-            let lease = LeaseRequest { max: 256, token: rand::random(), worker: 1, idle: true };
+            let lease = LeaseRequest { max: 256, token: Chance::system().bits(), worker: 1, idle: true };
             let exchange = broker.exchange(&debug(), &finishes, Some(lease)).await.expect("it answers");
             buried += exchange.finished.len();
             if exchange.leased.is_empty() {

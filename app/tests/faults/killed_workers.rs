@@ -43,7 +43,7 @@ async fn kill_again_and_again(rig: Rig, broker: &dyn Broker) {
         workers.push(rig.worker(&format!("worker-{n}")).await);
     }
 
-    let seed: u64 = rand::random();
+    let seed = job::Chance::system().bits();
     println!("seed {seed}");
     let mut chance = StdRng::seed_from_u64(seed);
     let mut accepted = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::{QueueUrl, SqliteTarget};
-use job::{Clock, Envelope, IdSource, JobId, JobState, Kind, QueueName, SystemClock};
+use job::{Chance, Clock, Envelope, IdSource, JobId, JobState, Kind, QueueName, SystemClock};
 use queue::redis::{RedisBroker, RedisSettings};
 use queue::sqlite::SqliteBroker;
 use queue::{Broker, Filter, JobRecord, Settings};
@@ -65,8 +65,9 @@ impl Rig {
     async fn with_store(queue_url: &str, store_url: &str, dir: PathBuf) -> Self {
         let store = Store::open(&StoreConfig::new(store_url)).await.unwrap();
         store.migrate().await.unwrap();
+        let chance = Chance::system();
         let new = NewApiKey {
-            id: Uuid::from_u128(rand::random()),
+            id: Uuid::from_u64_pair(chance.bits(), chance.bits()),
             name: "faults".to_owned(),
             scopes: vec![Scope::Admin],
             rate_per_second: None,

@@ -12,6 +12,7 @@ use rand::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::name::QueueName;
 
@@ -91,7 +92,7 @@ impl IdSource {
     /// A source with the operating system's randomness.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self::seeded(clock, rand::random())
+        Self::seeded(clock, Chance::system().bits())
     }
 
     /// A source that makes the same ids again for the same seed and clock.

@@ -5,8 +5,9 @@
 //!    tell at least what it cannot read.
 //! 3. A worker finds the [`Job`] of that kind, runs it, and the author of the job must say how it ended: an
 //!    [`Outcome`] ([`outcome`]). [`RetryPolicy`] turns a failure into a time ([`retry`]).
-//! 4. Time and chance are parameters: [`Clock`] and [`IdSource`] ([`clock`], [`id`]).
+//! 4. Time and chance are parameters: [`Clock`], [`Chance`] and [`IdSource`] ([`clock`], [`chance`], [`id`]).
 
+pub mod chance;
 pub mod clock;
 pub mod control;
 pub mod duration;
@@ -19,6 +20,7 @@ pub mod state;
 pub mod traits;
 pub mod wire;
 
+pub use chance::Chance;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use control::{Control, Shield, Stop};
 pub use envelope::Envelope;

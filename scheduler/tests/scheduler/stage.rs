@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use job::{Clock, IdSource, JobId, ManualClock, QueueName};
+use job::{Chance, Clock, IdSource, JobId, ManualClock, QueueName};
 use queue::sqlite::SqliteBroker;
 use queue::{Broker, Filter, Settings, Time};
 use scheduler::{Parts, Ticker};
@@ -53,18 +53,8 @@ impl Stage {
             ..Settings::default()
         };
         let broker = Fragile::new(Arc::new(SqliteBroker::open("sqlite::memory:", settings).await.unwrap()));
-        let context = Context {
-            store: store.clone(),
-            broker: Arc::clone(&broker) as Arc<dyn Broker>,
-            ids: Arc::new(IdSource::new(Arc::clone(&virtual_clock))),
-            clock: virtual_clock,
-            mailer: None,
-            meters: Meters::default(),
-            secrets: None,
-            public_url: "http://localhost".to_owned(),
-            notices: worker::Notices::default(),
-            bookings: Arc::default(),
-        };
+        let ids = Arc::new(IdSource::new(Arc::clone(&virtual_clock)));
+        let context = Context::new(store.clone(), Arc::clone(&broker) as Arc<dyn Broker>, ids, virtual_clock);
         let registry = Arc::new(Registry::standard(true));
         Self { clock, store, broker, context, registry, _database: database }
     }
@@ -79,7 +69,7 @@ impl Stage {
             clock: Arc::clone(&self.context.clock),
             meters: Meters::default(),
         };
-        Ticker::new(parts, configured.to_vec(), format!("{:016x}", rand::random::<u64>()), LEASE)
+        Ticker::new(parts, configured.to_vec(), format!("{:016x}", Chance::system().bits()), LEASE)
     }
 
     pub fn move_to(&self, to: Timestamp) {

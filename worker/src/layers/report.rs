@@ -84,7 +84,7 @@ impl<S: RunService> Report<S> {
         Box::pin(async move {
             let context = &*shared.context;
             let ended = running.await?;
-            match judge(ended.clone(), &facts, context.clock.now(), rand::random()) {
+            match judge(ended.clone(), &facts, context.clock.now(), context.chance.share()) {
                 None => shared.finisher.lost(share, lease),
                 Some(disposition) => {
                     tell(&disposition);

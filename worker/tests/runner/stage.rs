@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use job::{Clock, Envelope, IdSource, JobId, JobState, Kind, ManualClock, QueueName, SystemClock};
+use job::{Chance, Clock, Envelope, IdSource, JobId, JobState, Kind, ManualClock, QueueName, SystemClock};
 use queue::consumer::Share;
 use queue::redis::RedisBroker;
 use queue::sqlite::SqliteBroker;
 use queue::{Broker, JobRecord, Settings, Time};
 use serde_json::Value;
 use store::{Store, StoreConfig};
-use telemetry::metrics::Meters;
 use worker::{Context, Registry, Runner, RunnerSettings};
 
 /// How long a case may wait for what must come.
@@ -48,16 +47,9 @@ impl Stage {
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
         Self {
             context: Context {
-                store,
-                broker,
-                ids,
-                clock,
-                mailer: None,
-                bookings: Arc::default(),
-                meters: Meters::default(),
                 secrets: Some(Arc::new(secrets::Keyring::ephemeral())),
                 public_url: "http://127.0.0.1:8080".to_owned(),
-                notices: worker::Notices::default(),
+                ..Context::new(store, broker, ids, clock)
             },
         }
     }
@@ -83,7 +75,7 @@ impl Stage {
             soft: Duration::from_millis(300),
             hard: Duration::from_secs(5),
             sweep_after: Duration::from_secs(30),
-            worker: rand::random(),
+            worker: Chance::system().bits(),
         };
         change(&mut settings);
         Runner::start(settings, Arc::new(registry), self.context.clone())

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
-use job::SystemClock;
+use job::{Chance, SystemClock};
 use store::{NewApiKey, Scope};
 use telemetry::metrics::Meters;
 use tokio::net::TcpListener;
@@ -51,6 +51,7 @@ pub async fn run(bench: &Bench, requests: u64, batches: u64, connections: u64) -
         registry: Arc::new(Registry::standard(true)),
         ids: Arc::clone(&bench.ids),
         clock: Arc::new(SystemClock),
+        chance: Chance::system(),
         settings: api::Settings::from_config(&config.api, vec![bench.queue.clone()]),
         bookings: Arc::default(),
         meters: Meters::default(),

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use ::queue::redis::RedisBroker;
 use ::queue::{Broker, Settings};
 use anyhow::Context as _;
-use job::{IdSource, QueueName, SystemClock};
+use job::{Chance, IdSource, QueueName, SystemClock};
 use store::{Scratch, Store, StoreConfig};
 
 use super::Usage;
@@ -198,7 +198,7 @@ struct Bench {
 
 impl Bench {
     async fn open(backend: &Backend, queue: &str, tables: Tables) -> anyhow::Result<Self> {
-        let prefix = format!("postrider-bench-{:08x}", rand::random::<u32>());
+        let prefix = format!("postrider-bench-{:016x}", Chance::system().bits());
         let queue = QueueName::new(queue)?;
         let settings = Settings { queues: vec![queue.clone()], ..Settings::default() };
         let (mut redis, mut files, mut scratch) = (None, Vec::new(), None);

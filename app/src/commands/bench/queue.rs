@@ -8,7 +8,6 @@ use anyhow::{Context as _, bail};
 use job::{Clock, Envelope, Job, JobState, SystemClock};
 use queue::consumer::Share;
 use serde_json::value::RawValue;
-use telemetry::metrics::Meters;
 use tokio::time::Instant;
 use worker::{Context, Mailer, Registry, Runner, RunnerSettings};
 
@@ -127,18 +126,8 @@ fn start(bench: &Bench, concurrency: u64, loops: usize) -> Runner {
 
 /// What the jobs of a measurement may use.
 pub(super) fn context(bench: &Bench, mailer: Option<Mailer>) -> Context {
-    Context {
-        store: bench.store.clone(),
-        broker: Arc::clone(&bench.broker),
-        ids: Arc::clone(&bench.ids),
-        clock: Arc::new(SystemClock),
-        mailer: mailer.map(Arc::new),
-        notices: worker::Notices::default(),
-        bookings: Arc::default(),
-        meters: Meters::default(),
-        secrets: None,
-        public_url: String::new(),
-    }
+    let (broker, ids) = (Arc::clone(&bench.broker), Arc::clone(&bench.ids));
+    Context { mailer: mailer.map(Arc::new), ..Context::new(bench.store.clone(), broker, ids, Arc::new(SystemClock)) }
 }
 
 /// A no-op job with the payload that the peers' scripts use.

@@ -9,7 +9,6 @@ use job::clock::after;
 use job::{Clock, SystemClock};
 use serde::Serialize;
 use store::{Party, Store, StoreConfig};
-use telemetry::metrics::Meters;
 use tokio::time::Instant;
 use worker::Context;
 use worker::bookings::{BookingRules, remind};
@@ -48,16 +47,8 @@ pub(super) async fn run(bench: &Bench, store: &str, bookings: u64, due: u64) -> 
     store.migrate().await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let context = Context {
-        store: store.clone(),
-        broker: Arc::clone(&bench.broker),
-        ids: Arc::clone(&bench.ids),
-        clock: Arc::clone(&clock),
-        mailer: None,
-        notices: worker::Notices::default(),
         bookings: Arc::new(BookingRules { offsets: vec![OFFSET], ..BookingRules::default() }),
-        meters: Meters::default(),
-        secrets: None,
-        public_url: String::new(),
+        ..Context::new(store.clone(), Arc::clone(&bench.broker), Arc::clone(&bench.ids), Arc::clone(&clock))
     };
     let (student, instructor) = (party("student", "Europe/Berlin"), party("instructor", "America/New_York"));
     let people = (&student, &instructor);

@@ -62,7 +62,7 @@ impl Send<'_> {
         while let Err(wait) = self.mailer.paces.take(&domain, self.now()) {
             if wait > WAIT_HERE {
                 // Not all of them at the same moment.
-                let wait = wait.mul_f64(1.0 + rand::random::<f64>());
+                let wait = wait.mul_f64(1.0 + self.context.chance.share());
                 return Err(Halt::Later { why: format!("{domain} asked for a slower pace"), wait });
             }
             tokio::time::sleep(wait).await;
@@ -147,7 +147,7 @@ impl Send<'_> {
             self.learn_from(delivery, e).await;
             return self.end(DeliveryState::Failed, &report).await;
         }
-        let wait = delivery.class.wait(delivery.attempts, rand::random());
+        let wait = delivery.class.wait(delivery.attempts, self.context.chance.share());
         if delivery.deadline.is_some_and(|deadline| after(self.now(), wait) >= deadline) {
             return self.end(DeliveryState::Expired, &report).await;
         }
