@@ -5,12 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use job::{JobId, QueueName};
-use queue::{
-    Broker, BrokerError, Cancelled, Cursor, Enqueue, Enqueued, Exchange, Extended, Filter, Finish, JobRecord, Lease,
-    LeaseRequest, Maintained, Page, QueueStats, Redriven, Reservation,
-};
+use queue::{Broker, BrokerError, Front};
 use tokio::sync::Notify;
 
 use crate::bookings::example;
@@ -35,70 +30,23 @@ impl Fragile {
             never: Notify::new(),
         })
     }
+}
 
-    async fn check(&self) -> Result<&dyn Broker, BrokerError> {
+#[async_trait]
+impl Front for Fragile {
+    fn behind(&self) -> &dyn Broker {
+        self.inner.as_ref()
+    }
+
+    async fn before(&self) -> Result<(), BrokerError> {
         assert!(!self.panics.load(Ordering::SeqCst), "a defect");
         if self.hangs.load(Ordering::SeqCst) {
             self.never.notified().await;
         }
-        if self.away.load(Ordering::SeqCst) {
-            return Err(BrokerError::Unavailable("connection refused by 10.1.2.3:6379".to_owned()));
+        match self.away.load(Ordering::SeqCst) {
+            true => Err(BrokerError::Unavailable("connection refused by 10.1.2.3:6379".to_owned())),
+            false => Ok(()),
         }
-        Ok(self.inner.as_ref())
-    }
-}
-
-#[async_trait]
-impl Broker for Fragile {
-    async fn enqueue(&self, jobs: &[Enqueue]) -> Result<Vec<Enqueued>, BrokerError> {
-        self.check().await?.enqueue(jobs).await
-    }
-    async fn reserve(&self, s: &str, k: &str, d: [u8; 32], id: JobId) -> Result<Reservation, BrokerError> {
-        self.check().await?.reserve(s, k, d, id).await
-    }
-    async fn exchange(
-        &self,
-        queue: &QueueName,
-        finishes: &[Finish],
-        lease: Option<LeaseRequest>,
-    ) -> Result<Exchange, BrokerError> {
-        self.check().await?.exchange(queue, finishes, lease).await
-    }
-    async fn extend(&self, queue: &QueueName, leases: &[Lease]) -> Result<Vec<Extended>, BrokerError> {
-        self.check().await?.extend(queue, leases).await
-    }
-    async fn maintain(&self, queue: &QueueName) -> Result<Maintained, BrokerError> {
-        self.check().await?.maintain(queue).await
-    }
-    async fn wait(&self, queues: &[QueueName], at_most: Duration) {
-        self.inner.wait(queues, at_most).await;
-    }
-    async fn cancel(&self, id: JobId) -> Result<Cancelled, BrokerError> {
-        self.check().await?.cancel(id).await
-    }
-    async fn redrive(&self, id: JobId) -> Result<Redriven, BrokerError> {
-        self.check().await?.redrive(id).await
-    }
-    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, BrokerError> {
-        self.check().await?.get(id).await
-    }
-    async fn list(&self, f: &Filter, limit: usize, cursor: Option<Cursor>) -> Result<Page, BrokerError> {
-        self.check().await?.list(f, limit, cursor).await
-    }
-    async fn stats(&self) -> Result<Vec<QueueStats>, BrokerError> {
-        self.check().await?.stats().await
-    }
-    async fn pause(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        self.check().await?.pause(queue).await
-    }
-    async fn resume(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        self.check().await?.resume(queue).await
-    }
-    async fn now(&self) -> Result<Timestamp, BrokerError> {
-        self.check().await?.now().await
-    }
-    async fn ping(&self) -> Result<(), BrokerError> {
-        self.check().await?.ping().await
     }
 }
 

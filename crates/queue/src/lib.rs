@@ -12,6 +12,7 @@ pub mod apalis;
 pub mod broker;
 pub mod consumer;
 pub mod error;
+pub mod front;
 pub mod lease;
 pub mod record;
 pub mod redis;
@@ -20,6 +21,7 @@ pub mod sqlite;
 
 pub use broker::{Broker, Enqueue, Enqueued, Reservation};
 pub use error::BrokerError;
+pub use front::Front;
 pub use lease::{Disposition, Exchange, Extended, Finish, FinishResult, Lease, LeaseRequest, Leased, Maintained, Solo};
 pub use record::{Cancelled, Cursor, Filter, JobRecord, Page, PastError, QueueStats, Redriven};
 pub use settings::{Retention, Settings, Time};

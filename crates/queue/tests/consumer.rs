@@ -8,14 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use job::{Clock, Envelope, IdSource, JobId, JobState, Kind, QueueName, SystemClock};
 use queue::consumer::{Consumer, ConsumerSettings, Observer, Share};
 use queue::sqlite::SqliteBroker;
-use queue::{
-    Broker, BrokerError, Cancelled, Cursor, Disposition, Enqueue, Enqueued, Exchange, Extended, Filter, Finish,
-    JobRecord, Lease, LeaseRequest, Maintained, Page, QueueStats, Redriven, Reservation, Settings,
-};
+use queue::{Broker, BrokerError, Disposition, Enqueue, Exchange, Finish, Front, LeaseRequest, Maintained, Settings};
 use serde_json::value::RawValue;
 use testkit::wait_until;
 
@@ -30,8 +26,12 @@ struct Choking {
 }
 
 #[async_trait]
-impl Broker for Choking {
-    async fn exchange(
+impl Front for Choking {
+    fn behind(&self) -> &dyn Broker {
+        &self.inner
+    }
+
+    async fn on_exchange(
         &self,
         queue: &QueueName,
         finishes: &[Finish],
@@ -43,50 +43,9 @@ impl Broker for Choking {
         }
         self.inner.exchange(queue, finishes, lease).await
     }
-    async fn enqueue(&self, jobs: &[Enqueue]) -> Result<Vec<Enqueued>, BrokerError> {
-        self.inner.enqueue(jobs).await
-    }
-    async fn reserve(&self, s: &str, k: &str, d: [u8; 32], id: JobId) -> Result<Reservation, BrokerError> {
-        self.inner.reserve(s, k, d, id).await
-    }
-    async fn disown(&self, _: &QueueName, _: u64) -> Result<u32, BrokerError> {
+
+    async fn on_disown(&self, _: &QueueName, _: u64) -> Result<u32, BrokerError> {
         Err(BrokerError::Corrupt("a script failed".to_owned()))
-    }
-    async fn extend(&self, queue: &QueueName, leases: &[Lease]) -> Result<Vec<Extended>, BrokerError> {
-        self.inner.extend(queue, leases).await
-    }
-    async fn maintain(&self, queue: &QueueName) -> Result<Maintained, BrokerError> {
-        self.inner.maintain(queue).await
-    }
-    async fn wait(&self, queues: &[QueueName], at_most: Duration) {
-        self.inner.wait(queues, at_most).await;
-    }
-    async fn cancel(&self, id: JobId) -> Result<Cancelled, BrokerError> {
-        self.inner.cancel(id).await
-    }
-    async fn redrive(&self, id: JobId) -> Result<Redriven, BrokerError> {
-        self.inner.redrive(id).await
-    }
-    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, BrokerError> {
-        self.inner.get(id).await
-    }
-    async fn list(&self, filter: &Filter, limit: usize, cursor: Option<Cursor>) -> Result<Page, BrokerError> {
-        self.inner.list(filter, limit, cursor).await
-    }
-    async fn stats(&self) -> Result<Vec<QueueStats>, BrokerError> {
-        self.inner.stats().await
-    }
-    async fn pause(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        self.inner.pause(queue).await
-    }
-    async fn resume(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        self.inner.resume(queue).await
-    }
-    async fn now(&self) -> Result<Timestamp, BrokerError> {
-        self.inner.now().await
-    }
-    async fn ping(&self) -> Result<(), BrokerError> {
-        self.inner.ping().await
     }
 }
 

@@ -6,12 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use job::{Attempt, Completed, Job, JobId, JobState, Outcome, QueueName};
-use queue::{
-    Broker, BrokerError, Cancelled, Cursor, Enqueue, Enqueued, Exchange, Extended, Filter, Finish, JobRecord, Lease,
-    LeaseRequest, Maintained, Page, QueueStats, Redriven, Reservation,
-};
+use job::{Attempt, Completed, Job, JobState, Outcome, QueueName};
+use queue::{Broker, BrokerError, Exchange, Finish, Front, LeaseRequest};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -79,8 +75,12 @@ async fn what_is_leased_while_a_shutdown_begins_is_given_back_uncharged() {
 }
 
 #[async_trait]
-impl Broker for Late {
-    async fn exchange(
+impl Front for Late {
+    fn behind(&self) -> &dyn Broker {
+        self.inner.as_ref()
+    }
+
+    async fn on_exchange(
         &self,
         queue: &QueueName,
         finishes: &[Finish],
@@ -90,47 +90,5 @@ impl Broker for Late {
         // Closed, it lets everybody pass.
         let _ = self.answers.acquire().await;
         answer
-    }
-    async fn enqueue(&self, jobs: &[Enqueue]) -> Result<Vec<Enqueued>, BrokerError> {
-        self.inner.enqueue(jobs).await
-    }
-    async fn reserve(&self, s: &str, k: &str, d: [u8; 32], id: JobId) -> Result<Reservation, BrokerError> {
-        self.inner.reserve(s, k, d, id).await
-    }
-    async fn extend(&self, queue: &QueueName, leases: &[Lease]) -> Result<Vec<Extended>, BrokerError> {
-        self.inner.extend(queue, leases).await
-    }
-    async fn maintain(&self, queue: &QueueName) -> Result<Maintained, BrokerError> {
-        self.inner.maintain(queue).await
-    }
-    async fn wait(&self, queues: &[QueueName], at_most: Duration) {
-        self.inner.wait(queues, at_most).await;
-    }
-    async fn cancel(&self, id: JobId) -> Result<Cancelled, BrokerError> {
-        self.inner.cancel(id).await
-    }
-    async fn redrive(&self, id: JobId) -> Result<Redriven, BrokerError> {
-        self.inner.redrive(id).await
-    }
-    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, BrokerError> {
-        self.inner.get(id).await
-    }
-    async fn list(&self, f: &Filter, limit: usize, cursor: Option<Cursor>) -> Result<Page, BrokerError> {
-        self.inner.list(f, limit, cursor).await
-    }
-    async fn stats(&self) -> Result<Vec<QueueStats>, BrokerError> {
-        self.inner.stats().await
-    }
-    async fn pause(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        self.inner.pause(queue).await
-    }
-    async fn resume(&self, queue: &QueueName) -> Result<(), BrokerError> {
-        self.inner.resume(queue).await
-    }
-    async fn now(&self) -> Result<Timestamp, BrokerError> {
-        self.inner.now().await
-    }
-    async fn ping(&self) -> Result<(), BrokerError> {
-        self.inner.ping().await
     }
 }
