@@ -4,6 +4,7 @@
 //! 2. The bytes must be UTF-8 and JSON (400, with line and column).
 //! 3. The JSON must fit the type (422, with the path of the field). The path is looked for only after parsing failed:
 //!    the good case is parsed once, without book-keeping.
+//! 4. No object may have a member twice (422, with its path), however free its shape is.
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use crate::error::{ApiError, Fault};
+use crate::exact::repeated_member;
 use crate::object::Object;
 use crate::state::State;
 
@@ -159,6 +161,18 @@ fn not_utf8(bytes: &[u8], at: usize) -> ApiError {
 
 /// Reads `text` as a `T`, which must be an object: 400 with line and column, or 422 with the path of the field.
 pub fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
+    let value = parse_shape(text)?;
+    match repeated_member(text) {
+        None => Ok(value),
+        Some(at) => {
+            let field = path_to_offset(&text.as_bytes()[..at]).unwrap_or_else(|| "body".to_owned());
+            Err(ApiError::invalid(field, "stands twice in its object"))
+        }
+    }
+}
+
+/// The same, for a list around parts that are read with [`parse`] one by one.
+pub fn parse_shape<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_str(text);
     match Object::deserialize(&mut json).and_then(|Object(value)| json.end().map(|()| value)) {
         Ok(value) => Ok(value),

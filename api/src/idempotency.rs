@@ -3,12 +3,12 @@
 //! The queue keeps the key with the SHA-256 of the payload's canonical form ([`digest_of`]) and the job id that was
 //! reserved for it, before anything is enqueued. Who repeats a request gets that id, whatever became of the first try.
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use serde_json::Value;
 
 use crate::error::{ApiError, Fault};
+use crate::exact::canonical;
 
 /// The header's name, as in the answers.
 const HEADER: &str = "Idempotency-Key";
@@ -44,63 +44,32 @@ pub fn conflict() -> ApiError {
     ApiError::conflict(format!("This {HEADER} {message}.")).field(HEADER, message)
 }
 
-/// SHA-256 of the canonical form of a payload: no white space, the members of objects in the order of their names. Two
-/// texts of the same JSON have the same digest.
+/// SHA-256 of the canonical form of a payload ([`canonical`]). Two texts of the same JSON have the same digest; numbers are
+/// compared as they are written. `json` is JSON without a member that stands twice: [`crate::body::parse`] has seen to it.
 #[must_use]
-pub fn digest_of(payload: &Value) -> [u8; 32] {
-    let mut text = String::new();
-    canonical(payload, &mut text);
-    let mut context = Context::new(&SHA256);
-    context.update(text.as_bytes());
+pub fn digest_of(json: &str) -> [u8; 32] {
     let mut out = [0; 32];
-    out.copy_from_slice(context.finish().as_ref());
+    out.copy_from_slice(digest(&SHA256, canonical(json).as_bytes()).as_ref());
     out
-}
-
-fn canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(members) => {
-            // Sorted here: whether the map keeps an order of its own depends on how serde_json was built.
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            out.push('{');
-            for (i, (name, value)) in members.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                out.push_str(&Value::from(name.as_str()).to_string());
-                out.push(':');
-                canonical(value, out);
-            }
-            out.push('}');
-        }
-        Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                canonical(item, out);
-            }
-            out.push(']');
-        }
-        plain => out.push_str(&plain.to_string()),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn digest(text: &str) -> [u8; 32] {
-        digest_of(&serde_json::from_str(text).unwrap())
+    #[test]
+    fn white_space_and_the_order_of_members_do_not_matter_but_content_does() {
+        let first = digest_of(r#"{"kind":"debug.noop","args":{"b":[1,2],"a":"é"}}"#);
+        assert_eq!(first, digest_of("{ \"args\": {\"a\": \"\\u00e9\", \"b\": [1, 2]},\n \"kind\": \"debug.noop\" }"));
+        assert_ne!(first, digest_of(r#"{"kind":"debug.noop","args":{"b":[2,1],"a":"é"}}"#));
+        assert_ne!(digest_of(r#"{"a":"1"}"#), digest_of(r#"{"a":1}"#));
     }
 
     #[test]
-    fn white_space_and_the_order_of_members_do_not_matter_but_content_does() {
-        let first = digest(r#"{"kind":"debug.noop","args":{"b":[1,2],"a":"é"}}"#);
-        assert_eq!(first, digest("{ \"args\": {\"a\": \"\\u00e9\", \"b\": [1, 2]},\n \"kind\": \"debug.noop\" }"));
-        assert_ne!(first, digest(r#"{"kind":"debug.noop","args":{"b":[2,1],"a":"é"}}"#));
-        assert_ne!(digest(r#"{"a":"1"}"#), digest(r#"{"a":1}"#));
+    fn numbers_that_no_machine_tells_apart_are_told_apart() {
+        let of = |n: &str| digest_of(&format!(r#"{{"kind":"debug.noop","args":{{"n":{n}}}}}"#));
+        assert_ne!(of("18446744073709551617"), of("18446744073709551618"));
+        assert_ne!(of("0.1"), of("0.1000000000000000055511151231257827"));
+        assert_eq!(of("18446744073709551617"), of(" 18446744073709551617 "));
     }
 }

@@ -12,6 +12,7 @@ pub mod auth;
 pub mod body;
 pub mod enqueue;
 pub mod error;
+pub mod exact;
 pub mod idempotency;
 pub mod limits;
 pub mod list;

@@ -70,6 +70,34 @@ async fn a_unique_key_makes_the_second_a_duplicate_of_the_first() {
 }
 
 #[tokio::test]
+async fn a_member_that_stands_twice_is_refused_by_its_name() {
+    let app = App::start().await;
+    for (body, field) in [
+        (r#"{"kind":"debug.effect","args":{"key":"a","key":"b"}}"#, "args.key"),
+        (r#"{"kind":"debug.noop","args":{"n":[{"m":1},{"m":1,"m":2}]}}"#, "args.n[1].m"),
+        (r#"{"kind":"debug.noop","kind":"debug.noop"}"#, "kind"),
+    ] {
+        assert_eq!(app.post("/v1/jobs", body).send().await.problem(422), [field], "{body}");
+    }
+    let batch = r#"{"jobs":[{"kind":"debug.noop"},{"kind":"debug.noop","args":{"a":1,"a":1}}]}"#;
+    let results = app.post("/v1/jobs/batch", batch).send().await.expect(200);
+    assert!(results["results"][0]["id"].is_string(), "its neighbour is accepted: {results}");
+    assert_eq!(results["results"][1]["problem"]["errors"][0]["field"], "args.a");
+}
+
+#[tokio::test]
+async fn an_idempotency_key_tells_numbers_apart_that_no_machine_type_holds() {
+    let app = App::start().await;
+    let send = |n: &str| {
+        let body = format!(r#"{{"kind":"debug.noop","args":{{"n":{n}}}}}"#);
+        app.post("/v1/jobs", &body).header("Idempotency-Key", "big")
+    };
+    send("123456789012345678901234567890").send().await.expect(202);
+    send("123456789012345678901234567890").send().await.expect(200);
+    assert_eq!(send("123456789012345678901234567891").send().await.problem(409), ["Idempotency-Key"]);
+}
+
+#[tokio::test]
 async fn an_idempotency_key_answers_a_repeated_request_with_the_first_job() {
     let app = App::start().await;
     let send = |body: &str| app.post("/v1/jobs", body).header("Idempotency-Key", "abc");

@@ -172,9 +172,8 @@ pub async fn create(
         tags: body.tags.into_iter().collect(),
     };
     let checked = order.check(&state, "send_at", now)?;
-    let payload: Value = serde_json::from_str(&text).map_err(ApiError::internal)?;
     let scoped = key.map(|key| format!("{}:{key}", caller.idempotency_scope("POST /v1/emails")));
-    let once = Once { key: scoped.as_deref(), digest: digest_of(&payload) };
+    let once = Once { key: scoped.as_deref(), digest: digest_of(&text) };
     let taken = accept(&state, checked, once, now).await?;
     let deliveries = taken.deliveries.iter().map(|row| EmailDeliveryView { id: row.id, state: row.state }).collect();
     let status = if taken.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };

@@ -14,9 +14,10 @@ use utoipa::ToSchema;
 
 use super::request::NewJob;
 use crate::auth::{Caller, JobsWrite};
-use crate::body::{BatchText, parse};
+use crate::body::{BatchText, parse, parse_shape};
 use crate::enqueue::{Accepted, enqueue};
 use crate::error::{ApiError, Problem};
+use crate::exact::repeated_member;
 use crate::object::Object;
 use crate::state::State;
 use crate::trace_context::TraceParent;
@@ -82,12 +83,12 @@ pub async fn create_many(
     let now = state.clock.now();
     let accept = |job: NewJob<'_>| job.accept(&state, internal, trace.as_deref(), now).map(Enqueue::from);
     let read: Vec<Result<Enqueue, ApiError>> = match serde_json::from_str::<Object<NewJobs<'_>>>(&text) {
-        Ok(Object(all)) => {
+        Ok(Object(all)) if repeated_member(&text).is_none() => {
             check_count(all.jobs.len())?;
             all.jobs.into_iter().map(|Object(job)| accept(job)).collect()
         }
-        Err(_) => {
-            let items: Items<'_> = parse(&text)?;
+        _ => {
+            let items: Items<'_> = parse_shape(&text)?;
             check_count(items.jobs.len())?;
             items.jobs.into_iter().map(|item| parse::<NewJob<'_>>(item.get()).and_then(accept)).collect()
         }

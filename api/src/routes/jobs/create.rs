@@ -9,7 +9,6 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use queue::{Enqueue, Reservation};
-use serde_json::Value;
 use store::Scope;
 
 use super::request::NewJob;
@@ -53,9 +52,8 @@ pub async fn create(
     let mut envelope = new.accept(&state, internal, trace.as_deref(), state.clock.now())?;
     let once = key.is_some();
     if let Some(key) = key {
-        let payload: Value = parse(&text)?;
         let scope = caller.idempotency_scope(ROUTE);
-        match state.broker.reserve(&scope, &key, digest_of(&payload), envelope.id).await? {
+        match state.broker.reserve(&scope, &key, digest_of(&text), envelope.id).await? {
             Reservation::New => {}
             Reservation::Same(first) => envelope.id = first,
             Reservation::Conflict => return Err(conflict()),

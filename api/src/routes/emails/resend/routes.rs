@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State as Shared;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use store::{DeliveryRef, DeliveryState, Email};
 use utoipa::ToSchema;
@@ -101,7 +100,7 @@ pub async fn send(
     let now = state.clock.now();
     let checked = parse::<ResendEmail>(&text)?.order(now)?.check(&state, "scheduled_at", now)?;
     let scoped = key.map(|key| format!("{}:{key}", caller.idempotency_scope("POST /emails")));
-    let once = Once { key: scoped.as_deref(), digest: digest(&text)? };
+    let once = Once { key: scoped.as_deref(), digest: digest_of(&text) };
     Ok(Json(ResendId { id: accept(&state, checked, once, now).await?.id }))
 }
 
@@ -133,7 +132,7 @@ pub async fn send_many(
     for (index, item) in items.into_iter().enumerate() {
         let read = || parse::<ResendEmail>(item.get())?.order(now)?.check(&state, "scheduled_at", now);
         let checked = read().map_err(|error| error.within(&format!("[{index}]")))?;
-        orders.push((checked, digest(item.get())?));
+        orders.push((checked, digest_of(item.get())));
     }
     let mut data = Vec::with_capacity(orders.len());
     let scope = caller.idempotency_scope("POST /emails/batch");
@@ -228,9 +227,4 @@ fn last_event(email: &Email, deliveries: &[DeliveryRef], now: Timestamp) -> &'st
     } else {
         "canceled"
     }
-}
-
-fn digest(text: &str) -> Result<[u8; 32], ApiError> {
-    let payload: Value = serde_json::from_str(text).map_err(ApiError::internal)?;
-    Ok(digest_of(&payload))
 }
