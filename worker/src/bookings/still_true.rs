@@ -1,12 +1,11 @@
 //! A second look at a mail about a booking, when it is about to be sent: what was so when it was decided may not be so now.
 //!
 //! - News of a version is untrue once a newer one was applied: that one has its own news.
-//! - A reminder is untrue once the booking does not take place, has moved, has begun, or is another person's. If its reader
-//!   sleeps it waits, where it may. How far away the lesson is, is told as of now.
+//! - A reminder is untrue once the booking does not take place, has moved or has begun. If its reader has another address
+//!   now it goes there. If its reader sleeps it waits, where it may. How far away the lesson is, is told as of now.
 
 use jiff::Timestamp;
-use serde_json::Value;
-use store::{Booking, BookingStatus, Delivery};
+use store::{Booking, BookingStatus, Delivery, Party};
 
 use super::{BookingRules, Role, plan, remind};
 
@@ -15,8 +14,10 @@ use super::{BookingRules, Role, plan, remind};
 pub enum Look {
     /// The mail is true as it stands.
     True,
-    /// It is true when it is filled with this.
-    TrueWith(Value),
+    /// It is true when it says this.
+    TrueAs(Box<Delivery>),
+    /// It is true, and belongs to another address.
+    Moved(Box<Party>),
     /// It is not true any more; why.
     Untrue(String),
     /// Its reader sleeps until then.
@@ -53,13 +54,19 @@ fn reminder(rules: &BookingRules, booking: &Booking, mail: &Delivery, moves: i64
     }
     let of_key = |role: &Role| mail.idempotency_key.rsplit(':').next() == Some(role.as_str());
     let Some(role) = Role::BOTH.into_iter().find(of_key) else { return Look::True };
-    if role.of(booking).email != mail.recipient {
-        return Look::Untrue(format!("the {role} has another address now"));
+    let reader = role.of(booking);
+    if reader.email != mail.recipient {
+        return Look::Moved(Box::new(reader.clone()));
     }
     let label = mail.idempotency_key.rsplit(':').nth(1).unwrap_or_default();
     let due = plan::of(booking, &rules.offsets).into_iter().find(|due| due.label() == label);
     if let Some(end) = due.and_then(|due| remind::waits_until(rules, booking, &due, role, now)) {
         return Look::Sleeps(end);
     }
-    Look::TrueWith(remind::data(booking, role, now))
+    Look::TrueAs(Box::new(Delivery {
+        data: remind::data(booking, role, now),
+        recipient_name: Some(reader.name.clone()),
+        locale: reader.locale.clone(),
+        ..mail.clone()
+    }))
 }

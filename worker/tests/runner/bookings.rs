@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
 use job::{Clock, JobState, ManualClock};
-use queue::{Enqueue, Filter};
+use queue::Filter;
 use serde_json::json;
 use store::{
     Accepted, BookingEventKind, CancelledBy, Delivery, DeliveryFilter, DeliveryState, NewBookingEvent, Party, Price,
@@ -75,6 +75,12 @@ impl Market {
 
     /// The marketplace reports an event: the row, then its job.
     async fn tell(&self, version: i64, event: BookingEventKind, snapshot: Snapshot) {
+        self.report(version, event, snapshot).await;
+        self.settle().await;
+    }
+
+    /// The same, without waiting for what comes of it.
+    async fn report(&self, version: i64, event: BookingEventKind, snapshot: Snapshot) {
         let (context, now) = (&self.post.stage.context, self.clock.now());
         let new = NewBookingEvent {
             booking_id: "bk_1".to_owned(),
@@ -87,7 +93,6 @@ impl Market {
         let Accepted::New { job_id } = context.store.accept_event(&new, now).await.unwrap() else { panic!("new") };
         let job = worker::intents::booking_event("bk_1", version, event, job_id, now);
         context.broker.enqueue(&[job.into()]).await.unwrap();
-        self.settle().await;
     }
 
     /// Waits until nothing of bookings and mails is left to do at this time.
@@ -258,18 +263,7 @@ async fn a_cancellation_that_overtakes_a_claimed_reminder_stops_it() {
     // One is in the hands of an attempt that dies, so that the cancellation cannot call it off: the look before sending does.
     let begun = market.mails().await.into_iter().find(|mail| mail.booking_moves.is_some()).unwrap();
     context.store.begin_sending(begun.id, 7, market.clock.now()).await.unwrap();
-    let now = market.clock.now();
-    let new = NewBookingEvent {
-        booking_id: "bk_1".to_owned(),
-        version: 2,
-        event: BookingEventKind::Cancelled,
-        content_hash: content_hash(BookingEventKind::Cancelled, &lesson()),
-        snapshot: lesson(),
-        job_id: context.ids.next(&queue("bookings")).uuid(),
-    };
-    context.store.accept_event(&new, now).await.unwrap();
-    let job = worker::intents::booking_event("bk_1", 2, BookingEventKind::Cancelled, new.job_id, now);
-    context.broker.enqueue(&[Enqueue::from(job)]).await.unwrap();
+    market.report(2, BookingEventKind::Cancelled, lesson()).await;
     testkit::wait_until("the cancellation is applied", PATIENCE, async || {
         context.store.get_booking("bk_1").await.unwrap().is_some_and(|booking| booking.version == 2)
     })
@@ -280,6 +274,42 @@ async fn a_cancellation_that_overtakes_a_claimed_reminder_stops_it() {
     assert_eq!(states, [DeliveryState::Cancelled; 2]);
     let (stopped, _) = context.store.get_delivery(begun.id).await.unwrap().unwrap();
     assert_eq!(stopped.last_error.as_deref(), Some("the booking is cancelled"));
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claimed_reminder_goes_once_to_the_address_that_its_reader_has_now() {
+    let market = Market::open("2026-12-01T09:00:00Z").await;
+    let (start, emails) = (lesson().starts_at, queue("emails"));
+    market.tell(1, BookingEventKind::Confirmed, lesson()).await;
+    let context = &market.post.stage.context;
+    context.broker.pause(&emails).await.unwrap();
+    market.sleep_until(start - SignedDuration::from_hours(24));
+    market.post.stage.enqueue(market.post.stage.envelope_in("bookings", "reminders.scan", json!({}))).await;
+    testkit::wait_until("both are claimed", PATIENCE, async || market.reminders(start).await.len() == 2).await;
+    // The same lesson at the same time: only the student writes from elsewhere now.
+    let mut changed = lesson();
+    changed.student.email = "emily@example.com".to_owned();
+    changed.student.name = "Emily Clarke".to_owned();
+    market.report(2, BookingEventKind::Rescheduled, changed).await;
+    testkit::wait_until("the new version is applied", PATIENCE, async || {
+        context.store.get_booking("bk_1").await.unwrap().is_some_and(|booking| booking.version == 2)
+    })
+    .await;
+    context.broker.resume(&emails).await.unwrap();
+    market.settle().await;
+    assert_eq!(market.reminded(start).await, both("24h", 24 * HOUR));
+    let reminders: Vec<_> = market.mails().await.into_iter().filter(|mail| mail.booking_moves.is_some()).collect();
+    let to: Vec<_> = reminders.iter().map(|mail| (mail.recipient.as_str(), mail.recipient_name.as_deref())).collect();
+    assert_eq!(to, [("emily@example.com", Some("Emily Clarke")), ("instructor@example.com", Some("Anna Weber"))]);
+    let caught = market.post.catcher.inbox().list();
+    let of = |to: &str| caught.iter().filter(|mail| mail.to == to).count();
+    let confirmed_then = 1;
+    assert_eq!(of("student@example.com"), confirmed_then, "the old address hears no more");
+    assert_eq!((of("emily@example.com"), of("instructor@example.com")), (2, confirmed_then + 2));
+    market.live_until(start, 60).await;
+    let expected: Vec<_> = both("24h", 24 * HOUR).into_iter().chain(both("1h", HOUR)).collect();
+    assert_eq!(market.reminded(start).await, expected);
     market.close().await;
 }
 

@@ -22,6 +22,7 @@ mod history;
 mod insert;
 mod intervene;
 mod read;
+mod readdress;
 mod record;
 mod settle;
 mod state;

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, Row};
-use store::{Booking, BookingEventKind, DeliveryState, EventApplied, FanOut, NewDelivery, Snapshot, Store};
+use store::{
+    Booking, BookingEventKind, DeliveryFilter, DeliveryState, EventApplied, FanOut, NewDelivery, OnTheWire, Snapshot,
+    Store,
+};
 
 use crate::both::{World, at, event, mail, on_both, snapshot};
 
@@ -201,6 +204,24 @@ on_both! {
         let found = world.store.deliveries_under(&keys).await.unwrap();
         assert_eq!(found.len(), 1_300);
         assert!(written.iter().all(|row| found.get(&row.idempotency_key) == Some(row)));
+    }
+
+    async fn a_mail_is_readdressed_by_the_attempt_that_has_it_and_before_its_body(world) {
+        let id = world.mail("k").await.id;
+        let party = store::Party { locale: None, ..crate::both::party("ana", "Ana", "Europe/Madrid") };
+        let readdress = async |token| world.store.readdress(id, token, &party, at(2)).await.unwrap();
+        assert!(!readdress(7).await, "no attempt has it");
+        world.store.begin_sending(id, 7, at(1)).await.unwrap();
+        assert!(!readdress(8).await);
+        assert!(readdress(7).await && readdress(7).await);
+        let (row, _) = world.store.get_delivery(id).await.unwrap().unwrap();
+        assert_eq!((row.recipient.as_str(), row.recipient_name.as_deref()), ("ana@people.test", Some("Ana")));
+        assert_eq!((row.locale, row.state), (None, DeliveryState::Sending));
+        let filter = DeliveryFilter { recipient: Some("Ana@people.test".to_owned()), ..DeliveryFilter::default() };
+        assert_eq!(world.store.list_deliveries(&filter, 10, None).await.unwrap().items.len(), 1);
+        let message = OnTheWire { message_id: "<a@bookings.test>".to_owned(), subject: "Soon".to_owned() };
+        assert!(world.store.mark_data(id, 7, &message, at(3)).await.unwrap());
+        assert!(!readdress(7).await, "its body is being written");
     }
 
     async fn many_mails_are_written_together_and_those_that_are_there_keep_their_rows(world) {

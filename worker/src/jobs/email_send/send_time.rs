@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use store::Delivery;
+use store::{Delivery, Party};
 
 use super::{Halt, Send};
 use crate::bookings::still_true::{Look, look};
@@ -30,12 +30,22 @@ impl Send<'_> {
         let now = self.now();
         match look(&self.context.bookings, booking.as_ref(), delivery, now) {
             Look::True => Ok(Cow::Borrowed(delivery)),
-            Look::TrueWith(data) => Ok(Cow::Owned(Delivery { data, ..delivery.clone() })),
+            Look::TrueAs(mail) => Ok(Cow::Owned(*mail)),
+            Look::Moved(party) => Err(self.readdress(&party).await),
             Look::Untrue(why) => Err(Halt::CalledOff(why)),
             Look::Sleeps(until) => {
                 let wait = until.duration_since(now).try_into().unwrap_or_default();
                 Err(Halt::Later { why: format!("its reader sleeps until {until}"), wait })
             }
+        }
+    }
+
+    /// The row gets its reader's new address under this attempt's token; then the path begins anew, for whether mail may
+    /// leave to that address was not asked yet.
+    async fn readdress(&self, party: &Party) -> Halt {
+        match self.context.store.readdress(self.id, self.token, party, self.now()).await {
+            Ok(_) => Halt::Later { why: "its reader has another address now".to_owned(), wait: Duration::ZERO },
+            Err(e) => Halt::Later { why: format!("the store is away: {e}"), wait: STORE_WAIT },
         }
     }
 }
