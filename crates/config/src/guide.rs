@@ -22,7 +22,8 @@ pub(crate) fn taught() -> Vec<Taught> {
         let bare = line.trim_start_matches("# ").trim();
         if let Some(name) = bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             // The prose above a table explains the keys that follow its head without a gap.
-            table = name.to_owned();
+            // Of a list of tables (`[[alerts.routes]]`) each is taught alike.
+            table = name.trim_matches(['[', ']']).to_owned();
         } else if let Some((key, value)) = assignment(bare) {
             keys.push(Taught { table: table.clone(), key: key.to_owned(), value: value.to_owned(), explained });
         } else if line.starts_with('#') {
@@ -45,7 +46,20 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
 pub(crate) fn example(path: &[String]) -> Option<String> {
     let (key, table) = path.split_last()?;
     let named_freely = table.iter().map(String::as_str).eq(["secrets", "keys"]);
-    let lesson = taught().into_iter().find(|t| (named_freely || t.key == *key) && same_table(&t.table, table))?;
+    let plain_table: Vec<String> = table.iter().map(|part| without_index(part).to_owned()).collect();
+    let in_a_list = plain_table != table;
+    // Routes within routes are taught by the first of them.
+    let plain_table = match plain_table.split_first() {
+        Some((alerts, parts)) if alerts == "alerts" && parts.iter().all(|part| part == "routes") && in_a_list => {
+            vec!["alerts".to_owned(), "routes".to_owned()]
+        }
+        _ => plain_table,
+    };
+    let lesson =
+        taught().into_iter().find(|t| (named_freely || t.key == *key) && same_table(&t.table, &plain_table))?;
+    if in_a_list {
+        return Some(format!("{key} = {} under [[{}]]", lesson.value, plain_table.join(".")));
+    }
     let name = path.join("__").to_uppercase();
     let quotes: &[char] = if lesson.value.starts_with('[') { &['[', ']', '"', ' '] } else { &[] };
     let plain = lesson.value.replace(quotes, "");
@@ -53,10 +67,17 @@ pub(crate) fn example(path: &[String]) -> Option<String> {
     Some(format!("{key} = {} under [{}], or {}{name}={plain}", lesson.value, table.join("."), crate::ENV_PREFIX))
 }
 
+/// `routes[2]` is one of `routes`.
+pub(crate) fn without_index(part: &str) -> &str {
+    part.split('[').next().unwrap_or(part)
+}
+
 /// Tables whose last part is a free name stand for each other: `mail.senders.alerts` teaches `mail.senders.invoices`.
 fn same_table(taught: &str, asked: &[String]) -> bool {
     let parts: Vec<&str> = taught.split('.').collect();
-    let free = |i: usize| matches!(&parts[..i], ["queues" | "schedules"] | ["mail", "senders" | "dkim"]);
+    let free = |i: usize| {
+        matches!(&parts[..i], ["queues" | "schedules"] | ["mail", "senders" | "dkim"] | ["alerts", "receivers"])
+    };
     parts.len() == asked.len() && parts.iter().zip(asked).enumerate().all(|(i, (a, b))| a == b || free(i))
 }
 
@@ -77,7 +98,9 @@ mod tests {
 
     /// The tables of a map share the text above the first of them.
     fn in_a_family(table: &str) -> bool {
-        ["queues.", "schedules.", "mail.senders.", "mail.dkim."].iter().any(|family| table.starts_with(family))
+        ["queues.", "schedules.", "mail.senders.", "mail.dkim.", "alerts.receivers.", "alerts.routes", "alerts.inhibit"]
+            .iter()
+            .any(|family| table.starts_with(family))
     }
 
     #[test]
@@ -102,6 +125,9 @@ mod tests {
             "mail.dkim.main",
             "secrets",
             "alerts",
+            "alerts.storm",
+            "alerts.cap",
+            "alerts.receivers.on_call",
             "outbound",
             "debug",
             "telemetry",

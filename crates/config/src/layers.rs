@@ -142,7 +142,7 @@ fn nested(path: &[String], value: Value) -> Dict {
 }
 
 fn from_serde(figment: &Figment, error: FigmentError) -> Problem {
-    let mut path = error.path.clone();
+    let mut path = indexed(&error.path);
     let reason = match error.kind {
         Kind::UnknownField(field, known) => {
             if path.last() != Some(&field) {
@@ -170,19 +170,38 @@ fn from_serde(figment: &Figment, error: FigmentError) -> Problem {
     locate(figment, problem)
 }
 
+/// `routes.0.receiver` of a list of tables, as it is shown: `routes[0].receiver`.
+fn indexed(path: &[String]) -> Vec<String> {
+    let mut shown: Vec<String> = Vec::new();
+    for part in path {
+        match shown.last_mut() {
+            Some(last) if path[0] == "alerts" && part.bytes().all(|b| b.is_ascii_digit()) => {
+                last.push_str(&format!("[{part}]"));
+            }
+            _ => shown.push(part.clone()),
+        }
+    }
+    shown
+}
+
 /// Adds value, source and example to a problem that knows its key.
 fn locate(figment: &Figment, mut problem: Problem) -> Problem {
     let path: Vec<String> = problem.key.split('.').map(str::to_owned).collect();
     problem.value = figment.find_value(&problem.key).ok().and_then(|value| shown(&path, &value));
     if problem.set_by.is_none() {
-        problem.set_by = figment.find_metadata(&problem.key).map(|m| m.name.to_string());
+        // Of a list of tables only the whole knows where it was set.
+        let listed = path.iter().position(|part| part.contains('['));
+        let whole = listed.map(|at| [&path[..at], &[guide::without_index(&path[at]).to_owned()]].concat().join("."));
+        problem.set_by = figment.find_metadata(whole.as_ref().unwrap_or(&problem.key)).map(|m| m.name.to_string());
     }
     problem.example = guide::example(&path);
     problem
 }
 
 fn shown(path: &[String], value: &Value) -> Option<String> {
-    let secret = path.last().is_some_and(|key| key.contains("password") || key.contains("secret") || key == "webhook")
+    let secret = path
+        .last()
+        .is_some_and(|key| key.contains("password") || key.contains("secret") || key == "webhook" || key == "slack")
         || matches!(path, [section, map, _] if section == "secrets" && map == "keys");
     match value {
         _ if secret => Some("[secret]".to_owned()),

@@ -34,9 +34,10 @@ mod secrets;
 mod size;
 mod store;
 mod telemetry;
+mod webhook;
 mod worker;
 
-pub use alerts::{Alerts, WebhookUrl};
+pub use alerts::{Alerts, Cap, EscalationStep, InhibitEntry, OPERATORS, Receiver, RouteEntry, Storm};
 pub use api::{Api, RateLimit};
 pub use authority::{HostPort, UrlError};
 pub use bookings::Bookings;
@@ -56,6 +57,7 @@ pub use secret::Secret;
 pub use secrets::Secrets;
 pub use store::{Store, StoreUrl};
 pub use telemetry::{LogFormat, Telemetry};
+pub use webhook::WebhookUrl;
 pub use worker::Worker;
 
 use std::collections::BTreeMap;
@@ -94,7 +96,7 @@ pub struct Config {
     pub mail: Mail,
     /// `[secrets]`: what seals and signs.
     pub secrets: Secrets,
-    /// `[alerts]`: how the operators are reached.
+    /// `[alerts]`: who is told of what goes wrong, when, and how.
     pub alerts: Alerts,
     /// `[outbound]`: whom this installation may call.
     pub outbound: Outbound,

@@ -32,7 +32,11 @@ fn the_commented_out_keys_work_once_they_are_let_in() {
     let text: String = config::DEFAULT_TOML
         .lines()
         .map(|line| match line.strip_prefix("# ") {
-            Some(rest) if rest.starts_with("[mail.dkim") || rest.starts_with("[schedules.") => rest,
+            Some(rest)
+                if ["[mail.dkim", "[schedules.", "[alerts.", "[[alerts."].iter().any(|head| rest.starts_with(head)) =>
+            {
+                rest
+            }
             Some(rest)
                 if rest
                     .split_once(" = ")
@@ -53,6 +57,9 @@ fn the_commented_out_keys_work_once_they_are_let_in() {
     let nightly = &config.schedules["nightly_export"];
     assert_eq!(nightly.args.as_ref().unwrap()["bucket"], "exports");
     assert_eq!((nightly.jitter, nightly.failure_limit), (Some(Duration::from_secs(300)), Some(5)));
+    assert_eq!(config.alerts.receivers["on_call"].email.len(), 2);
+    assert_eq!(config.alerts.tree().all().len(), 3);
+    assert_eq!(config.alerts.inhibitions(), alerting::Inhibition::standard(), "the rule shown is the one that holds");
     let sender = config.mail.profile("bookings").unwrap();
     assert_eq!(sender.reply_to.as_deref(), Some("support@example.com"));
     assert_eq!(sender.dkim.unwrap().selector, "s1");
@@ -182,4 +189,50 @@ fn reminders_are_set_by_a_list_or_by_one_variable() {
     let set = Config::load(Some(&listed), env(&[("POSTRIDER__REMINDERS__OFFSETS", "24h, 2h")])).unwrap();
     assert_eq!(set.reminders.offsets, hours(&[24, 2]));
     assert_eq!(Config::load(None, env(&[("POSTRIDER__REMINDERS__OFFSETS", "")])).unwrap().reminders.offsets, []);
+}
+
+#[test]
+fn every_severity_reaches_somebody_with_nothing_configured_too() {
+    let config = Config::load(None, env(&[("POSTRIDER__MAIL__DOMAIN", "example.com")])).unwrap();
+    let (tree, receivers) = (config.alerts.tree(), config.alerts.receivers(&config.mail));
+    for severity in alerting::Severity::ALL {
+        let subject = alerting::Labels::from_pairs([("severity", severity.as_str())]).unwrap();
+        let told: Vec<_> = tree.resolve(&subject).iter().flat_map(|r| receivers[&r.receiver].email.clone()).collect();
+        assert_eq!(told, ["alerts@example.com"], "{severity}");
+    }
+    let hook = ("POSTRIDER__ALERTS__WEBHOOK", "https://hooks.example.net/x");
+    let config = Config::load(None, env(&[hook])).unwrap();
+    let operators = config.alerts.operators(&config.mail);
+    assert!(operators.email.is_empty() && operators.webhook.is_some(), "who has a webhook is not mailed unasked");
+    assert!(Config::default().alerts.operators(&Config::default().mail).is_empty(), "there is no way at all");
+}
+
+#[test]
+fn routes_are_read_as_they_are_written() {
+    let text = r#"
+        [alerts]
+        email = ["ops@example.com"]
+        group_wait = 10
+        inhibit = []
+        [alerts.receivers.dba]
+        email = "ana@example.com, ben@example.com"
+        [[alerts.routes]]
+        match = 'team="db",severity!="info"'
+        receiver = "dba"
+        escalate = [{ after = "15m", receiver = "operators" }]
+        [[alerts.routes.routes]]
+        match = ['host=~"db-[0-9]+"', 'zone="eu"']
+        group_by = ["..."]
+        continue = true
+    "#;
+    let config = Config::load(Some(&file("routes_read.toml", text)), []).unwrap();
+    let tree = config.alerts.tree();
+    let [_, db, host] = tree.all()[..] else { panic!("three routes") };
+    assert_eq!(db.key, r#"{}/{team="db",severity!="info"}"#);
+    assert_eq!(host.receiver, "dba");
+    assert_eq!(host.group_by, alerting::GroupBy::All);
+    assert_eq!(host.timing.group_wait, Duration::from_secs(10));
+    assert_eq!(host.escalation[0].after, Duration::from_secs(900));
+    assert_eq!(config.alerts.receivers["dba"].email, ["ana@example.com", "ben@example.com"]);
+    assert_eq!(config.alerts.inhibitions(), []);
 }

@@ -283,3 +283,54 @@ fn a_reconciliation_must_not_look_back_further_than_the_ledger_keeps_its_rows() 
         "{error}"
     );
 }
+
+#[test]
+fn an_alert_that_would_reach_nobody_stops_the_start() {
+    let ghost = refused("POSTRIDER__ALERTS__RECEIVER", "ghost");
+    assert_eq!(
+        ghost,
+        "the configuration cannot be used\n  \
+         alerts.receiver = \"ghost\": names \"ghost\", and there is no such receiver\n    \
+         set by: environment variable POSTRIDER__ALERTS__RECEIVER\n    \
+         example: receiver = \"operators\" under [alerts], or POSTRIDER__ALERTS__RECEIVER=operators"
+    );
+    let text = refused_file(
+        "routes.toml",
+        "[[alerts.routes]]\nmatch = 'team=\"db\"'\nreceiver = \"dba\"\n\
+         [[alerts.routes.routes]]\nmatch = ['host=\"a\"']\nescalate = [{ after = \"5m\", receiver = \"boss\" }]\n",
+    );
+    assert!(
+        text.contains(
+            "alerts.routes[0].receiver: names \"dba\", and there is no such receiver\n    \
+             set by: configuration file routes.toml\n    example: receiver = \"on_call\" under [[alerts.routes]]"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("alerts.routes[0].routes[0].escalate[0].receiver: names \"boss\""), "{text}");
+    let empty = refused_file("empty.toml", "[alerts.receivers.dba]\n");
+    assert!(empty.contains("alerts.receivers.dba: reaches nobody: give it email, webhook or slack"), "{empty}");
+    let own = refused_file("own.toml", "[alerts.receivers.operators]\nemail = [\"a@example.com\"]\n");
+    assert!(own.contains("alerts.receivers.operators: is made of alerts.email"), "{own}");
+}
+
+#[test]
+fn a_route_that_cannot_be_read_is_named_with_its_place() {
+    let unknown = refused_file("unknown_route.toml", "[[alerts.routes]]\nreciever = \"operators\"\n");
+    assert!(unknown.contains("alerts.routes[0].reciever: there is no such key; here there are: match,"), "{unknown}");
+    let matcher = refused_file("matcher.toml", "[[alerts.routes]]\n[[alerts.routes]]\nmatch = ['team=~\"(\"']\n");
+    assert!(
+        matcher.contains("alerts.routes[1].match: the expression for team cannot be used: unclosed group"),
+        "{matcher}"
+    );
+    let time = refused_file("route_time.toml", "[[alerts.routes]]\ngroup_wait = \"2h\"\n");
+    assert!(time.contains("alerts.routes[0].group_wait: must be from 0 to 3600 seconds"), "{time}");
+    let rule = refused_file("rule.toml", "[[alerts.inhibit]]\nsource = []\ntarget = ['a=b']\nequal = [\"a-b\"]\n");
+    assert!(rule.contains("alerts.inhibit[0].source: must have a matcher"), "{rule}");
+    assert!(rule.contains("alerts.inhibit[0].equal: holds \"a-b\""), "{rule}");
+    assert!(refused("POSTRIDER__ALERTS__EMAIL", "ops").contains("alerts.email = \"ops\": holds \"ops\""));
+    assert!(refused("POSTRIDER__ALERTS__GROUP_BY", "a-b").contains("alerts.group_by = \"a-b\": holds \"a-b\""));
+    assert!(refused("POSTRIDER__ALERTS__REPEAT_INTERVAL", "1s").contains("must be from 60 to"));
+    assert!(refused("POSTRIDER__ALERTS__CAP__MAILS_PER_HOUR", "1").contains("must be from 2 to 1000"));
+    let slack = refused("POSTRIDER__ALERTS__SLACK", "ftp://x.test/secret-path");
+    assert!(slack.contains("alerts.slack = [secret]: must begin with https://"), "{slack}");
+}

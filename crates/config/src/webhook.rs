@@ -1,4 +1,4 @@
-//! `[alerts]`: how the operators are reached when mail is what failed.
+//! The address of a webhook: parsed once, and never shown whole.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,31 +8,6 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::check::Check;
 use crate::secret::Secret;
-
-/// How the operators are reached.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Alerts {
-    /// Where notices are posted; none: only the log has them.
-    #[serde(default)]
-    pub webhook: Option<WebhookUrl>,
-    /// Signs them (Standard Webhooks): `whsec_` and base64.
-    #[serde(default)]
-    pub webhook_secret: Option<Secret>,
-    /// That there is no other way to the operators than mail is meant so.
-    pub mail_only: bool,
-}
-
-impl Alerts {
-    pub(crate) fn validate(&self, check: &mut Check) {
-        if let Some(secret) = &self.webhook_secret {
-            check.that(self.webhook.is_some(), "webhook_secret", "signs nothing: alerts.webhook is not set");
-            let body = secret.expose().strip_prefix("whsec_").unwrap_or_default();
-            let fits = body.len() >= 32 && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
-            check.that(fits, "webhook_secret", "must be whsec_ and the base64 of at least 24 random bytes");
-        }
-    }
-}
 
 /// A webhook's URL. Its path is often as good as a password, so it is shown without.
 #[derive(Clone, PartialEq, Eq)]
@@ -92,6 +67,15 @@ impl<'de> Deserialize<'de> for WebhookUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
+}
+
+/// What signs calls of a webhook (Standard Webhooks): `whsec_` and the base64 of at least 24 bytes.
+pub(crate) fn check_secret(check: &mut Check, key: &str, secret: Option<&Secret>, webhook: Option<&WebhookUrl>) {
+    let Some(secret) = secret else { return };
+    check.that(webhook.is_some(), key, "signs nothing: there is no webhook beside it");
+    let body = secret.expose().strip_prefix("whsec_").unwrap_or_default();
+    let fits = body.len() >= 32 && body.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+    check.that(fits, key, "must be whsec_ and the base64 of at least 24 random bytes");
 }
 
 #[cfg(test)]
