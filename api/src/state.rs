@@ -14,6 +14,7 @@ use queue::Broker;
 use secrets::Keyring;
 use store::Store;
 use telemetry::metrics::Meters;
+use worker::alerts::Intake;
 use worker::bookings::BookingRules;
 use worker::{Gate, Notices, Registry};
 
@@ -50,6 +51,8 @@ pub struct Parts {
     pub meters: Meters,
     /// Looks at domains; `None` where the signing keys cannot be read.
     pub gate: Option<Arc<Gate>>,
+    /// Takes alerts in.
+    pub alerts: Intake,
     /// The way to the operators.
     pub notices: Notices,
     /// Gives all figures of the process as Prometheus text.

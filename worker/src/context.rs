@@ -8,6 +8,7 @@ use secrets::Keyring;
 use store::Store;
 use telemetry::metrics::Meters;
 
+use crate::alerts::Intake;
 use crate::bookings::BookingRules;
 use crate::mailer::Mailer;
 use crate::notices::Notices;
@@ -27,6 +28,8 @@ pub struct Context {
     pub chance: Arc<Chance>,
     /// The way out for mail; `None` while no relay or sender is configured: mail waits.
     pub mailer: Option<Arc<Mailer>>,
+    /// Takes alerts in, and knows whom they are told to.
+    pub alerts: Intake,
     /// The way to the operators.
     pub notices: Notices,
     /// What holds for bookings and reminders.
@@ -45,6 +48,7 @@ impl Context {
     #[must_use]
     pub fn new(store: Store, broker: Arc<dyn Broker>, ids: Arc<IdSource>, clock: Arc<dyn Clock>) -> Self {
         Self {
+            alerts: Intake::new(store.clone(), Arc::default(), Arc::clone(&ids)),
             store,
             broker,
             ids,

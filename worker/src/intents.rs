@@ -6,10 +6,11 @@
 use jiff::Timestamp;
 use job::{Envelope, JobId, Kind, QueueName, UniqueKey};
 use serde_json::value::to_raw_value;
-use store::{BookingEventKind, DeliveryRef, Intent, TickRef};
+use store::{BookingEventKind, DeliveryRef, Intent, NotificationRef, TickRef};
 use uuid::Uuid;
 
 use crate::bookings::event::EventArgs;
+use crate::jobs::alert_notify::AlertNotify;
 use crate::jobs::booking_cancelled::BookingCancelled;
 use crate::jobs::booking_completed::BookingCompleted;
 use crate::jobs::booking_confirmed::BookingConfirmed;
@@ -60,6 +61,12 @@ pub fn tick(tick: &TickRef, now: Timestamp) -> Option<Envelope> {
     Some(envelope)
 }
 
+/// The job of a message about incidents that is to be posted.
+#[must_use]
+pub fn notification(message: &NotificationRef, now: Timestamp) -> Envelope {
+    keyed(&AlertNotify { notification_id: message.id }, message.job_id, &format!("alert:{}", message.id), now)
+}
+
 /// The job of any intent.
 #[must_use]
 pub fn envelope(intent: &Intent, now: Timestamp) -> Option<Envelope> {
@@ -69,6 +76,7 @@ pub fn envelope(intent: &Intent, now: Timestamp) -> Option<Envelope> {
         }
         Intent::Delivery(row) => Some(delivery(row, now)),
         Intent::Tick(row) => tick(row, now),
+        Intent::Notification(row) => Some(notification(row, now)),
     }
 }
 

@@ -5,10 +5,12 @@
 //! 3. [`verdict`] turns the end of a run into what becomes of the job.
 //! 4. [`intents`] names the jobs that stored rows stand for; [`sweep`] enqueues those whose job was lost.
 //! 5. [`bookings`] says what follows from a booking: which mails, which reminders, and when.
-//! 6. [`mailer`] holds what a mail needs on its way out, [`email_content`] what a caller had sealed, [`gate`] keeps in what
+//! 6. [`alerts`] says what alerts do to incidents, and who is told of them when.
+//! 7. [`mailer`] holds what a mail needs on its way out, [`email_content`] what a caller had sealed, [`gate`] keeps in what
 //!    would not authenticate, [`notices`] tells the operators; [`context`] is what a job may use.
-//! 7. [`mod@schedule`] checks schedules as people write them; [`ticks`] ties jobs to what their schedule fired.
+//! 8. [`mod@schedule`] checks schedules as people write them; [`ticks`] ties jobs to what their schedule fired.
 
+pub mod alerts;
 pub mod bookings;
 pub mod context;
 pub mod email_content;

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::context::Context;
 use crate::jobs::{
-    booking_cancelled, booking_completed, booking_confirmed, booking_no_show, booking_rescheduled, debug,
+    alert_notify, booking_cancelled, booking_completed, booking_confirmed, booking_no_show, booking_rescheduled, debug,
     domains_check, email_send, operator_notify, platform_heartbeat, reconcile, reminders_scan, store_retention,
 };
 
@@ -100,6 +100,7 @@ impl Registry {
             KindEntry::of::<reconcile::Reconcile>(),
             KindEntry::of::<email_send::EmailSend>(),
             KindEntry::of::<domains_check::DomainsCheck>(),
+            KindEntry::of::<alert_notify::AlertNotify>(),
             KindEntry::of::<operator_notify::OperatorNotify>(),
             KindEntry::of::<platform_heartbeat::PlatformHeartbeat>(),
             KindEntry::of::<store_retention::StoreRetention>(),

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 use tracing::{info, warn};
 
+use crate::alerts::clockwork;
 use crate::context::Context;
 use crate::gate::watch;
 use crate::layers::{Parts, RunService, stack};
@@ -65,6 +66,7 @@ pub struct Runner {
     loops: Vec<(WorkerContext, tokio::task::JoinHandle<()>)>,
     end: CancellationToken,
     sweep: tokio::task::JoinHandle<()>,
+    alerts: tokio::task::JoinHandle<()>,
     watch: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -111,8 +113,9 @@ impl Runner {
             .mailer
             .as_ref()
             .map(|mailer| tokio::spawn(watch::run(Arc::clone(&context), Arc::clone(&mailer.gate), end.clone())));
+        let alerts = tokio::spawn(clockwork::run(Arc::clone(&context), end.clone()));
         let sweep = tokio::spawn(sweep::run(context, settings.sweep_after, end.clone()));
-        Self { settings, consumer, loops, end, sweep, watch }
+        Self { settings, consumer, loops, end, sweep, alerts, watch }
     }
 
     /// How many jobs are held.
@@ -145,6 +148,7 @@ impl Runner {
         let ending = async {
             self.consumer.end().await;
             let _ = self.sweep.await;
+            let _ = self.alerts.await;
             if let Some(watch) = self.watch {
                 let _ = watch.await;
             }

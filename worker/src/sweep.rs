@@ -100,6 +100,9 @@ pub async fn once(context: &Context, quiet_for: Duration) -> Result<Swept, Sweep
                     swept.closed += usize::from(closed.is_some());
                     match (closed, row) {
                         (Some(Closed::Delivery(state)), _) => tell(context, row, state),
+                        (Some(Closed::Notification), Intent::Notification(message)) => {
+                            error!(notification_id = %message.id, job_id = %message.job_id, reason, "a message to the operators was not taken");
+                        }
                         (Some(Closed::Tick(paused_after)), Intent::Tick(tick)) => {
                             ticks::tell(context, &tick.schedule, Some(TickEnded { paused_after })).await;
                         }

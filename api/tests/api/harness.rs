@@ -93,11 +93,13 @@ impl Builder {
             Some(broker) => broker,
             None => queue().await,
         };
+        let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
         let state = State::new(Parts {
             broker: Arc::clone(&broker),
             store: store.clone(),
             registry: Arc::new(worker::Registry::standard(true)),
-            ids: Arc::new(IdSource::new(Arc::clone(&clock))),
+            alerts: worker::alerts::Intake::new(store.clone(), Arc::default(), Arc::clone(&ids)),
+            ids,
             clock,
             chance: Chance::seeded(1),
             settings: Settings {

@@ -35,6 +35,7 @@ pub fn state(
         meters: parts.meters.clone(),
         metrics: Arc::new(move || metrics.render()),
         gate: gate(parts).map(Arc::new),
+        alerts: parts.alerts.clone(),
         notices: parts.notices()?,
         dev,
         secrets: parts.secrets.clone(),

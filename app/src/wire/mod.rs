@@ -1,8 +1,9 @@
 //! From the configuration to the parts: the only place that knows which backend is in use.
 //!
-//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `bookings`, `runner`; [`Parts`] holds
+//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `alerts`, `bookings`, `runner`; [`Parts`] holds
 //! what the roles share.
 
+mod alerts;
 mod bookings;
 mod gate;
 mod mailer;
@@ -26,6 +27,7 @@ use config::Config;
 use job::{Clock, IdSource, SystemClock};
 use secrets::Keyring;
 use telemetry::metrics::Meters;
+use worker::alerts::Intake;
 use worker::bookings::BookingRules;
 use worker::{Context, Gate, Notices, Registry};
 
@@ -45,6 +47,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What holds for bookings and reminders.
     pub bookings: Arc<BookingRules>,
+    /// Takes alerts in.
+    pub alerts: Intake,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; none without `[secrets]`.
@@ -72,7 +76,9 @@ impl Parts {
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
         let secrets = crate::secrets::keyring(&config)?;
         let bookings = Arc::new(bookings::booking_rules(&config)?);
-        Ok(Self { config, broker, store, registry, ids, clock, bookings, meters: Meters::default(), secrets })
+        let alerts = Intake::new(store.clone(), Arc::new(alerts::alert_rules(&config)?), Arc::clone(&ids));
+        let meters = Meters::default();
+        Ok(Self { config, broker, store, registry, ids, clock, bookings, alerts, meters, secrets })
     }
 
     /// The gate, for a process that does not send itself.
@@ -82,7 +88,8 @@ impl Parts {
 
     /// The way to the operators.
     pub fn notices(&self) -> anyhow::Result<Notices> {
-        operators::notices(&self.config, &self.broker, &self.ids, &self.clock)
+        let notices = operators::notices(&self.config, &self.broker, &self.ids, &self.clock)?;
+        Ok(notices.through(self.alerts.clone(), Arc::clone(&self.clock)))
     }
 
     /// What jobs may use.
@@ -90,6 +97,7 @@ impl Parts {
         let (broker, ids, clock) = (Arc::clone(&self.broker), Arc::clone(&self.ids), Arc::clone(&self.clock));
         Ok(Context {
             mailer: mailer::mailer(&self.config)?.map(Arc::new),
+            alerts: self.alerts.clone(),
             notices: self.notices()?,
             bookings: Arc::clone(&self.bookings),
             meters: self.meters.clone(),

@@ -20,12 +20,20 @@ pub(super) fn notices(
     ids: &Arc<IdSource>,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Notices> {
-    let Some(url) = &config.alerts.webhook else { return Ok(Notices::default()) };
+    Ok(match webhook(config)? {
+        Some(webhook) => Notices::posted(Arc::clone(broker), Arc::clone(ids), Arc::clone(clock), webhook),
+        None => Notices::default(),
+    })
+}
+
+/// The operators' webhook, where one is configured.
+pub(super) fn webhook(config: &Config) -> anyhow::Result<Option<Webhook>> {
+    let Some(url) = &config.alerts.webhook else { return Ok(None) };
     let secret = config.alerts.webhook_secret.as_ref().map(config::Secret::expose);
     let client = client(config, Arc::new(SystemResolver))?;
     let webhook =
         Webhook::new(url.expose(), secret, client).map_err(anyhow::Error::msg).context("alerts.webhook_secret")?;
-    Ok(Notices::posted(Arc::clone(broker), Arc::clone(ids), Arc::clone(clock), webhook))
+    Ok(Some(webhook))
 }
 
 /// Refuses to start where mail may leave and nobody would be told when it fails: mail cannot tell of itself, and neither

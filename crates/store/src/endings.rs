@@ -36,6 +36,8 @@ pub enum Closed {
     Delivery(DeliveryState),
     /// A tick; so many failures in a row have just paused its schedule.
     Tick(Option<u32>),
+    /// A message about incidents: it was not taken.
+    Notification,
 }
 
 impl Store {
@@ -60,6 +62,23 @@ impl Store {
             Intent::Tick(tick) => {
                 let closed = schedules::close(self, tick, ended, reason, silent_since, now).await?;
                 Ok(closed.map(|closed| Closed::Tick(closed.paused_after)))
+            }
+            Intent::Notification(notification) => {
+                let changed = self
+                    .write_one()
+                    .await?
+                    .sql(
+                        "UPDATE alert_notifications SET state = 'failed', last_error = $4, ended_at = $5
+                         WHERE id = $1 AND job_id = $2 AND state = 'queued' AND sweep_from < $3",
+                    )
+                    .bind(notification.id)
+                    .bind(notification.job_id)
+                    .bind(At(silent_since))
+                    .bind(reason)
+                    .bind(At(now))
+                    .run()
+                    .await?;
+                Ok((changed > 0).then_some(Closed::Notification))
             }
             Intent::BookingEvent { booking_id, version, job_id, .. } => {
                 let changed = self
@@ -116,6 +135,11 @@ impl Store {
                 .bind(tick.job_id)
                 .bind(tick.schedule.as_str())
                 .bind(At(tick.planned_at)),
+            Intent::Notification(notification) => session
+                .sql("UPDATE alert_notifications SET job_id = $1 WHERE job_id = $2 AND id = $3 AND state = 'queued'")
+                .bind(job_id)
+                .bind(notification.job_id)
+                .bind(notification.id),
         };
         Ok(statement.run().await? > 0)
     }

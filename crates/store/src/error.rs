@@ -49,6 +49,19 @@ impl StoreError {
         matches!(self, Self::Unavailable(_) | Self::TimedOut(_) | Self::Closed | Self::Contended)
     }
 
+    /// Whether two transactions stood in each other's way, and doing this one over at once is likely to succeed.
+    pub(crate) fn is_contention(&self) -> bool {
+        match self {
+            Self::Contended => true,
+            Self::Unavailable(error) => match error.as_ref() {
+                // Serialization failure and deadlock (PostgreSQL documentation, appendix A).
+                sqlx::Error::Database(refusal) => matches!(refusal.code().as_deref(), Some("40001" | "40P01")),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Whether the caller's input is at fault, and not the store: the API answers 422.
     #[must_use]
     pub fn is_input(&self) -> bool {

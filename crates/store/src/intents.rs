@@ -16,6 +16,7 @@ use crate::bookings::BookingEventKind;
 use crate::db::{At, Record, Row, Session, Store};
 use crate::deliveries::DeliveryRef;
 use crate::error::StoreError;
+use crate::incidents::NotificationRef;
 use crate::schedules::{TickRef, tick_ref_columns};
 
 /// Rows that one statement touches.
@@ -39,6 +40,8 @@ pub enum Intent {
     Delivery(DeliveryRef),
     /// A tick of a schedule whose job is to be done.
     Tick(TickRef),
+    /// A message about incidents that is to be posted.
+    Notification(NotificationRef),
 }
 
 impl Intent {
@@ -49,6 +52,7 @@ impl Intent {
             Self::BookingEvent { job_id, .. } => *job_id,
             Self::Delivery(delivery) => delivery.job_id,
             Self::Tick(tick) => tick.job_id,
+            Self::Notification(notification) => notification.job_id,
         }
     }
 }
@@ -87,6 +91,15 @@ struct SilentTick(Silent);
 impl Record for SilentTick {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let intent = Intent::Tick(TickRef::read(row)?);
+        Ok(Self(Silent { since: row.get::<At>("sweep_from")?.0, intent }))
+    }
+}
+
+struct SilentNotification(Silent);
+
+impl Record for SilentNotification {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let intent = Intent::Notification(NotificationRef::read(row)?);
         Ok(Self(Silent { since: row.get::<At>("sweep_from")?.0, intent }))
     }
 }
@@ -141,9 +154,21 @@ impl Store {
             .all()
             .await?;
 
+        let notifications: Vec<SilentNotification> = session
+            .sql(
+                "SELECT id, job_id, sweep_from FROM alert_notifications
+                 WHERE state = 'queued' AND sweep_from < $1
+                 ORDER BY sweep_from LIMIT $2",
+            )
+            .bind(before)
+            .bind(i64::from(limit))
+            .all()
+            .await?;
+
         let mut silent: Vec<Silent> = events.into_iter().map(|row| row.0).collect();
         silent.extend(deliveries.into_iter().map(|row| row.0));
         silent.extend(ticks.into_iter().map(|row| row.0));
+        silent.extend(notifications.into_iter().map(|row| row.0));
         silent.sort_by_key(|silent| silent.since);
         silent.truncate(limit as usize);
         Ok(silent.into_iter().map(|silent| silent.intent).collect())
@@ -156,17 +181,20 @@ impl Store {
     pub async fn touch_intents(&self, intents: &[Intent], now: Timestamp) -> Result<(), StoreError> {
         for chunk in intents.chunks(CHUNK) {
             let (mut events, mut deliveries, mut ticks) = (Vec::new(), Vec::new(), Vec::new());
+            let mut notifications = Vec::new();
             for intent in chunk {
                 match intent {
                     Intent::BookingEvent { booking_id, version, .. } => events.push((booking_id.as_str(), *version)),
                     Intent::Delivery(delivery) => deliveries.push(delivery.id),
                     Intent::Tick(tick) => ticks.push((tick.schedule.as_str(), tick.planned_at)),
+                    Intent::Notification(notification) => notifications.push(notification.id),
                 }
             }
             let mut transaction = self.begin().await?;
             touch_events(&mut transaction, &events, now).await?;
             touch_deliveries(&mut transaction, &deliveries, now).await?;
             touch_ticks(&mut transaction, &ticks, now).await?;
+            touch_notifications(&mut transaction, &notifications, now).await?;
             transaction.commit().await?;
         }
         Ok(())
@@ -222,6 +250,24 @@ async fn touch_ticks(session: &mut Session, ticks: &[(&str, Timestamp)], now: Ti
     let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
     for (schedule, planned_at) in ticks {
         statement = statement.bind(*schedule).bind(At(*planned_at));
+    }
+    statement.run().await?;
+    Ok(())
+}
+
+async fn touch_notifications(session: &mut Session, ids: &[Uuid], now: Timestamp) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<String> = (0..ids.len()).map(|n| format!("${}", n + 2)).collect();
+    let text = format!(
+        "UPDATE alert_notifications SET sweep_from = $1
+         WHERE state = 'queued' AND sweep_from < $1 AND id IN ({})",
+        places.join(", ")
+    );
+    let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
+    for id in ids {
+        statement = statement.bind(*id);
     }
     statement.run().await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! The relational store: what must survive the loss of a queue. Bookings, the mail ledger, schedules, API keys.
+//! The relational store: what must survive the loss of a queue. Bookings, the mail ledger, incidents, schedules, API keys.
 //!
 //! 1. One [`Store`] over SQLite (one process, a file) or Postgres (as many machines as wanted). The same SQL text serves
 //!    both; where a statement must differ, it branches in sight (`db`).
@@ -17,6 +17,7 @@ mod effects;
 mod emails;
 mod endings;
 mod error;
+mod incidents;
 mod intents;
 mod keys;
 mod migrations;
@@ -31,7 +32,7 @@ pub use bookings::{
     Accepted, Booking, BookingEvent, BookingEventKind, BookingStatus, CancelledBy, Claimed, EventApplied, EventFact,
     EventState, FanOut, NewBookingEvent, Party, Price, Snapshot, content_hash,
 };
-pub use db::{Backend, Store, StoreConfig};
+pub use db::{Backend, Batch, Store, StoreConfig};
 pub use deliveries::{
     Action, Attempt, AttemptOutcome, AttemptReport, Begun, By, Category, Class, Deed, Delivery, DeliveryEvent,
     DeliveryEventKind, DeliveryFilter, DeliveryRef, DeliveryState, History, MailPhase, Moved, NewDelivery, OnTheWire,
@@ -42,6 +43,12 @@ pub use effects::Effect;
 pub use emails::{Email, EmailAccepted, EmailRecipients, NewEmail};
 pub use endings::{Closed, JobEnd};
 pub use error::StoreError;
+pub use incidents::{
+    About, AlertDue, Change, Changes, Channel, Digest, DueDigest, DueGroup, Flush, FlushedGroups, GroupCall, GroupNow,
+    Incident, IncidentChange, IncidentEvent, IncidentEventKind, IncidentFilter, IncidentNotification, IncidentState,
+    MailTrouble, Member, MemberNow, NewNotification, Notification, NotificationFate, NotificationRef,
+    NotificationState, Reason, SeverityCount, Target, Teller, Throttle, Told, Which as WhichIncidents,
+};
 pub use intents::Intent;
 pub use keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};
 pub use migrations::{MigrationStatus, MigrationStep};

@@ -1,5 +1,6 @@
 //! One file a kind. Each opens with who enqueues it, what it does, and why running it twice is harmless.
 
+pub mod alert_notify;
 pub mod booking_cancelled;
 pub mod booking_completed;
 pub mod booking_confirmed;

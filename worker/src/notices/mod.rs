@@ -1,8 +1,13 @@
 //! Telling the operators, by a way that does not depend on mail: the log, and a webhook.
 //!
 //! 1. Whoever finds that somebody has to act raises a [`Notice`], once when it begins, and resolves it when it is over.
-//! 2. It is logged at once. Where a webhook is configured, `operator.notify` posts it, and tries again until it is taken.
-//! 3. Without a queue it is posted directly, once: a queue that is away is no reason to be silent.
+//! 2. It is logged at once, and becomes an incident like any alert, with the label `source="postrider"`: routes, silences
+//!    and repeats hold for it, and mails and webhooks tell of it.
+//! 3. A store that is away takes no incident. Then, where a webhook is configured, `operator.notify` posts the notice itself,
+//!    and tries again until it is taken.
+//! 4. Without a queue it is posted directly, once: a queue that is away is no reason to be silent.
+//!
+//! What becomes of the mails about incidents is never a notice: it would go in a circle (see `alerts::trouble`).
 //!
 //! The webhook's body is that of Standard Webhooks: `{"type", "timestamp", "data"}`, signed if there is a secret. `text` is
 //! for chat programs that show nothing else.
@@ -13,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alerting::{Alert, LabelError, Labels, State};
 use jiff::Timestamp;
 use job::clock::after;
 use job::{Clock, Envelope, IdSource};
@@ -22,7 +28,11 @@ use tracing::{error, info, warn};
 
 pub use webhook::{Refused, Webhook};
 
+use crate::alerts::Intake;
 use crate::jobs::operator_notify::OperatorNotify;
+
+/// The label `source` of incidents that the platform raises about itself.
+pub const SOURCE: &str = "postrider";
 
 /// After this a notice is no news.
 const NEWS: Duration = Duration::from_hours(24);
@@ -56,7 +66,11 @@ pub struct Notice {
 
 /// The way to the operators. Cheap to clone; the default one only logs.
 #[derive(Clone, Default)]
-pub struct Notices(Option<Arc<Way>>);
+pub struct Notices {
+    intake: Option<Intake>,
+    way: Option<Arc<Way>>,
+    clock: Option<Arc<dyn Clock>>,
+}
 
 struct Way {
     broker: Arc<dyn Broker>,
@@ -69,13 +83,20 @@ impl Notices {
     /// Notices that are also posted to a webhook.
     #[must_use]
     pub fn posted(broker: Arc<dyn Broker>, ids: Arc<IdSource>, clock: Arc<dyn Clock>, webhook: Webhook) -> Self {
-        Self(Some(Arc::new(Way { broker, ids, clock, webhook })))
+        let way = Way { broker, ids, clock: Arc::clone(&clock), webhook };
+        Self { intake: None, way: Some(Arc::new(way)), clock: Some(clock) }
+    }
+
+    /// The same, and what is told becomes an incident first.
+    #[must_use]
+    pub fn through(self, intake: Intake, clock: Arc<dyn Clock>) -> Self {
+        Self { intake: Some(intake), clock: Some(clock), ..self }
     }
 
     /// The webhook, if there is one.
     #[must_use]
     pub fn webhook(&self) -> Option<&Webhook> {
-        self.0.as_deref().map(|way| &way.webhook)
+        self.way.as_deref().map(|way| &way.webhook)
     }
 
     /// Tells that something has begun.
@@ -90,7 +111,7 @@ impl Notices {
             }
             Severity::Info => info!(notice = kind, title = notice.title, detail, labels, "a notice to the operators"),
         }
-        self.post(true, notice).await;
+        self.tell(true, notice).await;
     }
 
     /// Tells that it is over.
@@ -103,11 +124,30 @@ impl Notices {
             detail: String::new(),
             labels,
         };
-        self.post(false, notice).await;
+        self.tell(false, notice).await;
+    }
+
+    async fn tell(&self, raised: bool, notice: Notice) {
+        match self.take_in(raised, &notice).await {
+            Ok(true) => {}
+            Ok(false) => self.post(raised, notice).await,
+            Err(error) => {
+                warn!(%error, notice = notice.kind, "a notice is no incident");
+                self.post(raised, notice).await;
+            }
+        }
+    }
+
+    /// Makes an incident of it; `false` where there is no intake.
+    async fn take_in(&self, raised: bool, notice: &Notice) -> Result<bool, String> {
+        let (Some(intake), Some(clock)) = (&self.intake, &self.clock) else { return Ok(false) };
+        let now = clock.now();
+        let alert = alert(notice, raised, now).map_err(|e| e.to_string())?;
+        intake.accept(&[alert], now).await.map(|_| true).map_err(|e| e.to_string())
     }
 
     async fn post(&self, raised: bool, notice: Notice) {
-        let Some(way) = &self.0 else { return };
+        let Some(way) = &self.way else { return };
         let now = way.clock.now();
         let job = OperatorNotify { raised, notice, at: now };
         let id = way.ids.next(&<OperatorNotify as job::Job>::queue());
@@ -123,6 +163,27 @@ impl Notices {
             });
         }
     }
+}
+
+/// A notice as an alert. It burns until it is said to be over.
+fn alert(notice: &Notice, raised: bool, now: Timestamp) -> Result<Alert, LabelError> {
+    let mut labels = Labels::from_pairs(notice.labels.clone())?;
+    labels.insert("source", SOURCE)?;
+    Ok(Alert {
+        kind: notice.kind.clone(),
+        severity: match notice.severity {
+            Severity::Info => alerting::Severity::Info,
+            Severity::Warning => alerting::Severity::Warning,
+            Severity::Critical => alerting::Severity::Critical,
+        },
+        title: notice.title.clone(),
+        message: notice.detail.clone(),
+        labels,
+        details: alerting::Details::new(),
+        state: if raised { State::Firing } else { State::Resolved },
+        starts_at: now,
+        ends_at: raised.then_some(Timestamp::MAX),
+    })
 }
 
 fn json(labels: &BTreeMap<String, String>) -> String {

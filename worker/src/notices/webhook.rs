@@ -58,7 +58,14 @@ impl Webhook {
     /// # Errors
     /// [`Refused`].
     pub async fn post(&self, id: &str, job: &OperatorNotify, now: Timestamp) -> Result<(), Refused> {
-        let body = body(&job.notice, job.raised, job.at).to_string();
+        self.send(id, body(&job.notice, job.raised, job.at).to_string(), now).await
+    }
+
+    /// Posts a body of JSON, signed if there is a secret. `id` stays the same when it is posted again.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn send(&self, id: &str, body: String, now: Timestamp) -> Result<(), Refused> {
         let seconds = now.as_second();
         let (sent_at, mut signature) = (seconds.to_string(), None);
         if let Some(signer) = &self.signer {

@@ -57,6 +57,7 @@ pub async fn run(bench: &Bench, requests: u64, batches: u64, connections: u64) -
         meters: Meters::default(),
         metrics: Arc::new(move || metrics.render()),
         gate: None,
+        alerts: worker::alerts::Intake::new(bench.store.clone(), Arc::default(), Arc::clone(&bench.ids)),
         notices: worker::Notices::default(),
         dev: None,
         secrets: None,

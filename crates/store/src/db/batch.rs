@@ -20,7 +20,7 @@ const LARGEST: usize = 256;
 type Reply<A> = oneshot::Sender<Result<A, StoreError>>;
 
 /// Requests of one kind on their way to the database.
-pub(crate) struct Batch<Q, A> {
+pub struct Batch<Q, A> {
     line: Mutex<Line<Q, A>>,
 }
 
@@ -44,7 +44,7 @@ where
     ///
     /// # Errors
     /// What the database says to the statement, or to this request alone.
-    pub(crate) async fn ask<R, F>(self: &Arc<Self>, request: Q, run: R) -> Result<A, StoreError>
+    pub async fn ask<R, F>(self: &Arc<Self>, request: Q, run: R) -> Result<A, StoreError>
     where
         R: Fn(Vec<Q>) -> F + Send + 'static,
         F: Future<Output = Result<Vec<A>, StoreError>> + Send + 'static,

@@ -23,7 +23,7 @@ use crate::deliveries::Batches;
 use crate::error::StoreError;
 use crate::words::words;
 
-pub(crate) use batch::Batch;
+pub use batch::Batch;
 pub(crate) use postgres::connect as connect_to_postgres;
 pub(crate) use session::{Record, Row, Session, Statement};
 pub(crate) use value::At;

@@ -20,6 +20,7 @@ fn name(intent: &Intent) -> String {
         Intent::BookingEvent { booking_id, version, .. } => format!("{booking_id} v{version}"),
         Intent::Delivery(delivery) => delivery.idempotency_key.clone(),
         Intent::Tick(tick) => format!("{} {}", tick.schedule, tick.planned_at),
+        Intent::Notification(message) => format!("message {}", message.id),
     }
 }
 
