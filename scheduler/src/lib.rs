@@ -1,7 +1,7 @@
 //! The scheduler: fires schedules. It only enqueues; workers do the work.
 //!
 //! 1. [`schedules`] is the list of those that come with the platform; the configuration changes it and adds to it.
-//! 2. One scheduler leads ([`lease`]); any number may stand by.
+//! 2. One scheduler leads ([`lease`]); any number may stand by. One whose clock is far off ([`skew`]) does neither.
 //! 3. The leader decides what becomes of each planned instant that has come ([`decide`]): fire, catch up, let go.
 //! 4. It writes a tick under its epoch, then enqueues the tick's job ([`ticker`]). Whoever lost the lead without knowing
 //!    writes nothing. A tick whose job was lost is enqueued again by the workers' sweep.
@@ -10,6 +10,7 @@
 pub mod decide;
 pub mod lease;
 pub mod schedules;
+pub mod skew;
 pub mod ticker;
 
 pub use schedules::{ConfiguredError, configured};

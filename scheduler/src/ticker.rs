@@ -1,7 +1,8 @@
 //! The ticker: fires what is due, then sleeps until the next instant.
 //!
 //! One step:
-//! 1. Look who leads and whether schedules have changed: one read. Lead, or go back to sleep.
+//! 1. Look who leads and whether schedules have changed: one read. Lead, or go back to sleep; so does one whose clock is
+//!    far from the queue's.
 //! 2. A new leader brings the configuration's schedules into the store. After any change all schedules are read again.
 //! 3. For each schedule whose next instant has come: decide, write the ticks under the epoch, enqueue their jobs. The
 //!    store refuses a leader that is none any more, and a schedule that was paused or changed meanwhile.
@@ -23,10 +24,11 @@ use telemetry::metrics::Meters;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use worker::schedule::{Timing, limits};
-use worker::{Registry, intents};
+use worker::{Notices, Registry, intents, ticks};
 
 use crate::decide::{Decision, decide, jitter};
 use crate::lease::Lead;
+use crate::skew::Skew;
 
 /// How long it sleeps at most: a change of a schedule is noticed within that time.
 pub const LOOK: Duration = Duration::from_secs(1);
@@ -50,6 +52,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub meters: Meters,
+    /// The way to the operators.
+    pub notices: Notices,
 }
 
 /// A scheduler.
@@ -57,6 +61,7 @@ pub struct Ticker {
     parts: Parts,
     configured: Vec<(String, ScheduleSpec)>,
     lead: Lead,
+    skew: Skew,
     known: Option<Known>,
     /// Jobs that were written and not taken by the queue, and when they were written.
     unsent: Vec<(Timestamp, TickRef)>,
@@ -81,8 +86,8 @@ impl Ticker {
     /// without renewing.
     #[must_use]
     pub fn new(parts: Parts, configured: Vec<(String, ScheduleSpec)>, holder: String, lasts: Duration) -> Self {
-        let lead = Lead::new(holder, lasts);
-        Self { parts, configured, lead, known: None, unsent: Vec::new(), store_is_away: false }
+        let (lead, skew) = (Lead::new(holder, lasts), Skew::default());
+        Self { parts, configured, lead, skew, known: None, unsent: Vec::new(), store_is_away: false }
     }
 
     /// Fires until `end`, then gives the lead back.
@@ -124,6 +129,12 @@ impl Ticker {
         let store = self.parts.store.clone();
         let state = store.scheduler_state().await?;
         let led = self.lead.held().is_some();
+        if let Err(theirs) = self.skew.check(&*self.parts.broker, self.now()).await {
+            self.lead.release(&store, theirs).await;
+            self.parts.meters.leading(false);
+            self.known = None;
+            return Ok(later(self.now(), LOOK));
+        }
         let leads = self.lead.keep(&store, &state, self.now()).await?;
         self.parts.meters.leading(leads);
         if !leads {
@@ -161,12 +172,15 @@ impl Ticker {
         match self.parts.store.mirror_schedules(&lease, &self.configured, self.now()).await {
             Ok(None) => self.lead.lost(),
             Ok(Some(mirrored)) if mirrored.is_empty() => {}
-            Ok(Some(mirrored)) => info!(
-                added = mirrored.added.join(","),
-                changed = mirrored.changed.join(","),
-                removed = mirrored.removed.join(","),
-                "the configuration's schedules were brought up to date"
-            ),
+            Ok(Some(mirrored)) => {
+                info!(
+                    added = mirrored.added.join(","),
+                    changed = mirrored.changed.join(","),
+                    removed = mirrored.removed.join(","),
+                    "the configuration's schedules were brought up to date"
+                );
+                ticks::tell_unpaused(&self.parts.notices, &mirrored.unpaused).await;
+            }
             Err(error) => {
                 // The next step must begin with this one again.
                 self.lead.release(&self.parts.store, self.parts.clock.now()).await;

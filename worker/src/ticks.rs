@@ -11,16 +11,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use job::{Envelope, JobId, UniqueKey};
 use queue::Disposition;
-use store::{JobEnd, TickEnd, TickEnded, TickRef, TickState};
+use store::{JobEnd, Paused, PausedBy, TickEnd, TickEnded, TickRef, TickState};
 use telemetry::redact::Text;
 use tracing::warn;
 
 use crate::context::Context;
-use crate::notices::{Notice, Severity};
+use crate::notices::{Notice, Notices, Severity};
 
 /// How often the end of a tick is tried to be written before it is left to the sweep, and how long between.
 const TRIES: usize = 4;
 const BETWEEN: Duration = Duration::from_millis(250);
+/// What the operators are told of a schedule that its failures have paused.
+const PAUSED: &str = "schedule.paused";
 /// The longest note that is kept, in characters.
 const NOTE: usize = 500;
 
@@ -87,17 +89,40 @@ pub(crate) async fn found_done(context: &Context, tick: &TickRef) -> Result<bool
 /// Tells the operators of a schedule that its failures have paused.
 pub(crate) async fn tell(context: &Context, schedule: &str, ended: Option<TickEnded>) {
     if let Some(TickEnded { paused_after: Some(failures) }) = ended {
-        let detail =
-            format!("{schedule} failed {failures} times in a row; `postrider schedules show {schedule}` shows why");
-        let notice = Notice {
-            kind: "schedule.paused".to_owned(),
-            severity: Severity::Critical,
-            title: "a schedule is paused: it failed too often in a row".to_owned(),
-            detail,
-            labels: BTreeMap::from([("schedule".to_owned(), schedule.to_owned())]),
-        };
-        context.notices.raise(notice).await;
+        tell_paused(&context.notices, schedule, failures).await;
     }
+}
+
+/// Tells the operators that so many failures in a row have paused a schedule.
+pub async fn tell_paused(notices: &Notices, schedule: &str, failures: u32) {
+    let detail =
+        format!("{schedule} failed {failures} times in a row; `postrider schedules show {schedule}` shows why");
+    let notice = Notice {
+        kind: PAUSED.to_owned(),
+        severity: Severity::Critical,
+        title: "a schedule is paused: it failed too often in a row".to_owned(),
+        detail,
+        labels: labels(schedule),
+    };
+    notices.raise(notice).await;
+}
+
+/// Tells the operators that a pause has ended of which they were told: one that a person made was no news.
+pub async fn tell_resumed(notices: &Notices, schedule: &str, ended: Option<&Paused>) {
+    if ended.is_some_and(|paused| paused.by == PausedBy::Failures) {
+        notices.resolve(PAUSED, labels(schedule)).await;
+    }
+}
+
+/// The same of schedules that a new configuration has changed or taken out.
+pub async fn tell_unpaused(notices: &Notices, schedules: &[String]) {
+    for schedule in schedules {
+        notices.resolve(PAUSED, labels(schedule)).await;
+    }
+}
+
+fn labels(schedule: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("schedule".to_owned(), schedule.to_owned())])
 }
 
 fn note(error: &str) -> String {

@@ -22,6 +22,8 @@ use telemetry::metrics::{Meters, MetricsHandle};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 use uuid::Uuid;
+use worker::Notices;
+use worker::notices::Webhook;
 
 pub const QUEUES: [&str; 4] = ["bookings", "emails", "default", "debug"];
 
@@ -43,6 +45,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     request_timeout: Duration,
     keys_fresh_for: Duration,
+    webhook: Option<Webhook>,
 }
 
 impl Builder {
@@ -63,6 +66,12 @@ impl Builder {
 
     pub fn gate(mut self, gate: worker::Gate) -> Self {
         self.gate = Some(Arc::new(gate));
+        self
+    }
+
+    /// Notices to the operators are posted; that is, their jobs are enqueued.
+    pub fn webhook(mut self, webhook: Webhook) -> Self {
+        self.webhook = Some(webhook);
         self
     }
 
@@ -94,6 +103,8 @@ impl Builder {
             None => queue().await,
         };
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
+        let told = |hook| Notices::posted(Arc::clone(&broker), Arc::clone(&ids), Arc::clone(&clock), hook);
+        let notices = self.webhook.map(told).unwrap_or_default();
         let state = State::new(Parts {
             broker: Arc::clone(&broker),
             store: store.clone(),
@@ -113,7 +124,7 @@ impl Builder {
             bookings: Arc::default(),
             meters: Meters::default(),
             gate: self.gate,
-            notices: worker::Notices::default(),
+            notices,
             metrics: Arc::new(|| recorder().render()),
             dev: self.dev,
             secrets: Some(Arc::new(secrets::Keyring::ephemeral())),
@@ -174,6 +185,7 @@ impl App {
             rate: Rate { per_second: 1_000_000, burst: 1_000_000 },
             dev: None,
             migrate: true,
+            webhook: None,
             clock: Arc::new(SystemClock),
             request_timeout: Duration::from_secs(30),
             keys_fresh_for: Duration::from_secs(5),

@@ -3,7 +3,8 @@
 use axum::http::Method;
 use job::Clock;
 use serde_json::{Value, json};
-use store::{CatchUp, Overlap, ScheduleSpec, Scope};
+use store::{CatchUp, JobEnd, Overlap, ScheduleSpec, Scope, TickEnd};
+use worker::notices::Webhook;
 
 use crate::harness::{App, new_key};
 
@@ -153,6 +154,7 @@ async fn a_backfill_is_bounded_and_keeps_what_is_there() {
     assert_eq!(backfill("2025-01-01T00:00:00Z", "2026-01-01T00:00:00Z").await.problem(422), ["until"]);
     assert_eq!(backfill("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z").await.problem(422), ["from"]);
     assert_eq!(backfill("2026-01-02T00:00:00Z", "2100-01-01T00:00:00Z").await.problem(422), ["until"]);
+    assert_eq!(backfill("-005000-01-01T00:00:00Z", "-004999-01-01T00:00:00Z").await.problem(422), ["from"]);
     assert_eq!(app.finish_all("debug", queue::Disposition::Cancelled).await.len(), 5);
 }
 
@@ -178,6 +180,46 @@ async fn a_schedule_of_the_configuration_is_run_and_paused_here_and_changed_ther
     app.call(Method::DELETE, "/v1/schedules/beat").send().await.problem(409);
     app.call(Method::POST, "/v1/schedules/beat/run").send().await.expect(202);
     app.call(Method::POST, "/v1/schedules/beat/pause").send().await.expect(200);
+}
+
+#[tokio::test]
+async fn the_operators_hear_that_a_pause_by_failures_is_over_and_of_no_other() {
+    let client = outbound::Client::new(outbound::Settings::default(), std::sync::Arc::new(outbound::SystemResolver));
+    let app = App::builder().webhook(Webhook::new("http://127.0.0.1:9/", None, client).unwrap()).start().await;
+    let now = job::SystemClock.now();
+    for name in ["resumed", "changed", "deleted", "paused"] {
+        let body = json!({"name": name, "cron": "30 2 * * *", "kind": "debug.noop", "failure_limit": 1});
+        app.post("/v1/schedules", &body.to_string()).send().await.expect(201);
+    }
+    for name in ["resumed", "changed", "deleted"] {
+        let span = json!({"from": "2026-01-02T00:00:00Z", "until": "2026-01-03T00:00:00Z"}).to_string();
+        let done = app.post(&format!("/v1/schedules/{name}/backfill"), &span).send().await.expect(202);
+        let (at, job) = (&done["ticks"][0]["planned_at"], &done["ticks"][0]["job_id"]);
+        let (at, job) = (at.as_str().unwrap().parse().unwrap(), job.as_str().unwrap().parse().unwrap());
+        // A backfill waits for the leader to let it go.
+        let lease = app.store.take_scheduler_lease(name, std::time::Duration::ZERO, now).await.unwrap().unwrap();
+        app.store.let_waiting_ticks_go_on(&lease, now).await.unwrap();
+        let ended = app.store.end_tick(name, at, job, TickEnd::Ended(JobEnd::Dead), None, now).await.unwrap().unwrap();
+        assert_eq!(ended.paused_after, Some(1));
+    }
+    app.post("/v1/schedules/paused/pause", "").send().await.expect(200);
+    for name in ["paused", "resumed", "resumed"] {
+        app.post(&format!("/v1/schedules/{name}/resume"), "").send().await.expect(200);
+    }
+    let changed =
+        app.call(Method::PATCH, "/v1/schedules/changed").json(r#"{"cron": "@daily"}"#).send().await.expect(200);
+    assert_eq!(changed["paused"], false);
+    app.call(Method::DELETE, "/v1/schedules/deleted").send().await.expect(200);
+    let told = app.get("/v1/jobs?kind=operator.notify").send().await.expect(200);
+    let mut of: Vec<String> = Vec::new();
+    for listed in told["items"].as_array().unwrap() {
+        let job = app.get(&format!("/v1/jobs/{}", listed["id"].as_str().unwrap())).send().await.expect(200);
+        let (raised, notice) = (&job["args"]["raised"], &job["args"]["notice"]);
+        assert_eq!((raised, &notice["kind"]), (&json!(false), &json!("schedule.paused")));
+        of.push(notice["labels"]["schedule"].as_str().unwrap().to_owned());
+    }
+    of.sort_unstable();
+    assert_eq!(of, ["changed", "deleted", "resumed"]);
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ pub fn ticker(parts: &Parts) -> anyhow::Result<Ticker> {
         ids: Arc::clone(&parts.ids),
         clock: Arc::clone(&parts.clock),
         meters: parts.meters.clone(),
+        notices: parts.notices()?,
     };
     let holder = format!("{:016x}", process::start_id());
     Ok(Ticker::new(its, configured(parts)?, holder, parts.config.scheduler.lease))

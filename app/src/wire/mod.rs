@@ -88,8 +88,8 @@ impl Parts {
 
     /// The way to the operators.
     pub fn notices(&self) -> anyhow::Result<Notices> {
-        let notices = operators::notices(&self.config, &self.broker, &self.ids, &self.clock)?;
-        Ok(notices.through(self.alerts.clone(), Arc::clone(&self.clock)))
+        Ok(operators::notices(&self.config, &self.broker, &self.ids, &self.clock)?
+            .through(self.alerts.clone(), Arc::clone(&self.clock)))
     }
 
     /// What jobs may use.
@@ -106,4 +106,16 @@ impl Parts {
             ..Context::new(self.store.clone(), broker, ids, clock)
         })
     }
+}
+
+/// The way to the operators, for a command that has no [`Parts`].
+pub fn notices(
+    config: &Config,
+    store: &Store,
+    broker: &Arc<dyn Broker>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Notices> {
+    let ids = Arc::new(IdSource::new(Arc::clone(clock)));
+    let alerts = Intake::new(store.clone(), Arc::new(alerts::alert_rules(config)?), Arc::clone(&ids));
+    Ok(operators::notices(config, broker, &ids, clock)?.through(alerts, Arc::clone(clock)))
 }

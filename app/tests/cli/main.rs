@@ -3,6 +3,7 @@
 
 mod bulk;
 mod delivery;
+mod demo;
 mod doctor;
 mod domain;
 mod enqueue;

@@ -1,8 +1,13 @@
 //! `schedules`: listed, shown, run, paused; and what refuses to start.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use job::{Clock, IdSource, SystemClock};
+use store::{IncidentFilter, IncidentState, JobEnd, ScheduleSpec, Store, StoreConfig, TickEnd};
 use testkit::wait_until;
+use worker::alerts::Intake;
+use worker::{Notices, ticks};
 
 use crate::harness::{Place, names};
 
@@ -61,6 +66,39 @@ async fn a_schedule_is_run_paused_resumed_and_backfilled() {
     backwards.refused(2, &["--from: earlier than until is expected"]);
     let history = place.json(&["schedules", "show", "nightly"]).await;
     assert_eq!(history["ticks"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn the_operators_hear_that_a_schedule_which_failed_is_resumed() {
+    let place = with_schedules().await;
+    let store = Store::open(&StoreConfig::new(place.file_url("store.db"))).await.unwrap();
+    let now = SystemClock.now();
+    let nightly = store.get_schedule("nightly").await.unwrap().unwrap();
+    let spec = ScheduleSpec { failure_limit: Some(1), ..nightly.spec };
+    store.create_schedule("mine", &spec, now).await.unwrap().unwrap();
+    let span = ["--from", "2026-01-01T00:00:00Z", "--until", "2026-01-02T00:00:00Z"];
+    let filled = place.json(&[&["schedules", "backfill", "mine"][..], &span].concat()).await;
+    let lease = store.take_scheduler_lease("me", SOON, now).await.unwrap().expect("nobody leads");
+    store.let_waiting_ticks_go_on(&lease, now).await.unwrap();
+    let text = |field: &str| filled["ticks"][0][field].as_str().unwrap().to_owned();
+    let (at, job) = (text("planned_at").parse().unwrap(), text("job_id").parse().unwrap());
+    let ended = store.end_tick("mine", at, job, TickEnd::Ended(JobEnd::Dead), None, now).await.unwrap().unwrap();
+    assert_eq!(ended.paused_after, Some(1));
+    // What the worker does that finds it.
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let intake = Intake::new(store.clone(), Arc::default(), Arc::new(IdSource::new(Arc::clone(&clock))));
+    ticks::tell_paused(&Notices::default().through(intake, clock), "mine", 1).await;
+    let incident = async || {
+        let all = store.list_incidents(&IncidentFilter::default(), 10, None).await.unwrap().items;
+        let [only] = all.as_slice() else { panic!("one incident: {all:?}") };
+        (only.kind.clone(), only.state)
+    };
+    let kind = || "schedule.paused".to_owned();
+    assert_eq!(incident().await, (kind(), IncidentState::Open));
+    for _ in 0..2 {
+        assert!(place.ok(&["schedules", "resume", "mine"]).await.contains("mine fires next at "));
+        assert_eq!(incident().await, (kind(), IncidentState::Resolved));
+    }
 }
 
 #[tokio::test]

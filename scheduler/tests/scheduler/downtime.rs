@@ -74,7 +74,7 @@ on_both! {
         stage.settle(&mut scheduler).await;
         let other = spec("30 * * * *", "UTC", CatchUp::Once, Overlap::Allow);
         let changed = stage.store.change_schedule("s", 1, &other, stage.clock.now()).await.unwrap();
-        assert!(matches!(changed, Changed::Done(_)));
+        assert!(matches!(changed, Changed::Done { .. }));
         stage.move_to(at("2026-10-30T02:10:00Z"));
         stage.settle(&mut scheduler).await;
         let ticks: Vec<String> = stage.states("s").await.into_iter().map(|(time, _)| time).collect();

@@ -5,6 +5,7 @@ mod downtime;
 mod fragile;
 mod overlaps;
 mod stage;
+mod told;
 mod week;
 
 /// Defines a test twice: `name::sqlite` and `name::postgres`.

@@ -13,7 +13,7 @@ use serde_json::json;
 use store::{CatchUp, Overlap, ScheduleSpec, Store, StoreConfig, Tick, TickEnd, TickState};
 use telemetry::metrics::Meters;
 use testkit::{Database, janitor};
-use worker::{Context, Registry};
+use worker::{Context, Notices, Registry};
 
 use crate::fragile::Fragile;
 
@@ -61,13 +61,29 @@ impl Stage {
 
     /// A scheduler with these schedules in its configuration.
     pub fn scheduler(&self, configured: &[(String, ScheduleSpec)]) -> Ticker {
+        self.scheduler_that_tells(configured, &self.context.notices)
+    }
+
+    /// The same, with a way to the operators.
+    pub fn scheduler_that_tells(&self, configured: &[(String, ScheduleSpec)], notices: &Notices) -> Ticker {
+        self.scheduler_by(&self.clock, configured, notices)
+    }
+
+    /// The same, by a clock that nobody else goes by.
+    pub fn scheduler_by(
+        &self,
+        clock: &ManualClock,
+        configured: &[(String, ScheduleSpec)],
+        notices: &Notices,
+    ) -> Ticker {
         let parts = Parts {
             store: self.store.clone(),
             broker: Arc::clone(&self.context.broker),
             registry: Arc::clone(&self.registry),
             ids: Arc::clone(&self.context.ids),
-            clock: Arc::clone(&self.context.clock),
+            clock: Arc::new(clock.clone()),
             meters: Meters::default(),
+            notices: notices.clone(),
         };
         Ticker::new(parts, configured.to_vec(), format!("{:016x}", Chance::system().bits()), LEASE)
     }

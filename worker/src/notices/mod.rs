@@ -155,12 +155,10 @@ impl Notices {
         envelope.expires_at = Some(after(now, NEWS));
         if let Err(error) = way.broker.enqueue(&[envelope.into()]).await {
             warn!(%error, "a notice is posted without the queue");
-            let way = Arc::clone(way);
-            tokio::spawn(async move {
-                if let Err(error) = way.webhook.post(&id.to_string(), &job, now).await {
-                    error!(%error, "a notice did not reach the operators");
-                }
-            });
+            // Waited for: whoever tells may end with it, as a command does.
+            if let Err(error) = way.webhook.post(&id.to_string(), &job, now).await {
+                error!(%error, "a notice did not reach the operators");
+            }
         }
     }
 }

@@ -84,6 +84,9 @@ impl Asking<'_> {
         if until > self.now {
             return Err(AskError::Span("until", "not in the future: what is to come fires by itself".to_owned()));
         }
+        if from < Timestamp::UNIX_EPOCH {
+            return Err(AskError::Span("from", "1970 or later is expected".to_owned()));
+        }
         if from >= until {
             return Err(AskError::Span("from", "earlier than until is expected".to_owned()));
         }

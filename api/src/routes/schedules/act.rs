@@ -8,6 +8,7 @@ use serde::Deserialize;
 use store::Changed;
 use utoipa::ToSchema;
 use worker::schedule::{AskError, Asking};
+use worker::ticks;
 
 use super::no_such;
 use super::view::{Asked, BackfillView, ScheduleView};
@@ -66,7 +67,7 @@ pub async fn pause(
         return Err(ApiError::invalid("reason", format!("1 to {LONGEST_REASON} bytes on one line are expected")));
     }
     let now = state.clock.now();
-    view(state.store.pause_schedule(&name, pause.reason.as_deref(), now).await?, now)
+    view(&state, state.store.pause_schedule(&name, pause.reason.as_deref(), now).await?, now).await
 }
 
 /// Resume a schedule
@@ -86,7 +87,7 @@ pub async fn resume(
     Path(name): Path<String>,
 ) -> Result<Json<ScheduleView>, ApiError> {
     let now = state.clock.now();
-    view(state.store.resume_schedule(&name, now).await?, now)
+    view(&state, state.store.resume_schedule(&name, now).await?, now).await
 }
 
 /// Run a schedule now
@@ -152,9 +153,12 @@ fn refused(error: AskError) -> ApiError {
     }
 }
 
-fn view(changed: Changed, now: Timestamp) -> Result<Json<ScheduleView>, ApiError> {
+async fn view(state: &State, changed: Changed, now: Timestamp) -> Result<Json<ScheduleView>, ApiError> {
     match changed {
-        Changed::Done(schedule) => Ok(Json(ScheduleView::new(*schedule, now))),
+        Changed::Done { schedule, ended } => {
+            ticks::tell_resumed(&state.notices, &schedule.name, ended.as_ref()).await;
+            Ok(Json(ScheduleView::new(*schedule, now)))
+        }
         Changed::Missing | Changed::OfConfig | Changed::Moved => Err(no_such()),
     }
 }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use job::FieldError;
 use store::{Changed, Origin};
 use worker::schedule::check_name;
+use worker::ticks;
 
 use super::request::{NewSchedule, ScheduleChange};
 use super::view::ScheduleView;
@@ -81,7 +82,10 @@ pub async fn change(
         let spec = draft.check(&state.registry, &state.settings.queues).map_err(ApiError::invalid_fields)?;
         let now = state.clock.now();
         match state.store.change_schedule(&name, found.revision, &spec, now).await? {
-            Changed::Done(schedule) => return Ok(Json(ScheduleView::new(*schedule, now))),
+            Changed::Done { schedule, ended } => {
+                ticks::tell_resumed(&state.notices, &name, ended.as_ref()).await;
+                return Ok(Json(ScheduleView::new(*schedule, now)));
+            }
             Changed::Missing => return Err(no_such()),
             Changed::OfConfig => return Err(of_config()),
             Changed::Moved => {}
@@ -109,7 +113,10 @@ pub async fn delete(
 ) -> Result<Json<ScheduleView>, ApiError> {
     let now = state.clock.now();
     match state.store.delete_schedule(&name, now).await? {
-        Changed::Done(schedule) => Ok(Json(ScheduleView::new(*schedule, now))),
+        Changed::Done { schedule, ended } => {
+            ticks::tell_resumed(&state.notices, &name, ended.as_ref()).await;
+            Ok(Json(ScheduleView::new(*schedule, now)))
+        }
         Changed::Missing | Changed::Moved => Err(no_such()),
         Changed::OfConfig => Err(of_config()),
     }

@@ -7,14 +7,15 @@ use config::Config;
 use jiff::Timestamp;
 use job::{Clock, IdSource, SystemClock};
 use store::Changed;
-use worker::Registry;
 use worker::schedule::{AskError, Asking};
+use worker::{Registry, ticks};
 
 use super::look::because;
 use super::{no_such, now};
 use crate::commands::Usage;
 use crate::commands::reach::{queue_or_new, store};
 use crate::output::{print, print_json};
+use crate::wire;
 
 /// Which one.
 #[derive(Debug, clap::Args)]
@@ -110,12 +111,19 @@ pub async fn pause(config: &Config, args: &PauseArgs) -> anyhow::Result<()> {
 }
 
 pub async fn resume(config: &Config, args: &Name) -> anyhow::Result<()> {
-    let changed = store(config).await?.resume_schedule(&args.name, now()).await?;
+    let store = store(config).await?;
+    let changed = store.resume_schedule(&args.name, now()).await?;
+    if let Changed::Done { ended, .. } = &changed {
+        // The operators were told of a pause by failures.
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let notices = wire::notices(config, &store, &queue_or_new(config).await?, &clock)?;
+        ticks::tell_resumed(&notices, &args.name, ended.as_ref()).await;
+    }
     told(&args.name, changed, args.json)
 }
 
 fn told(name: &str, changed: Changed, json: bool) -> anyhow::Result<()> {
-    let Changed::Done(schedule) = changed else { return Err(no_such(name)) };
+    let Changed::Done { schedule, .. } = changed else { return Err(no_such(name)) };
     let view = ScheduleView::new(*schedule, now());
     if json {
         return print_json(&view);

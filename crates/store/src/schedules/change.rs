@@ -5,7 +5,7 @@ use sqlx::types::Json;
 
 use super::announce;
 use super::policy::{Origin, PausedBy};
-use super::record::{Schedule, ScheduleSpec, ms, schedule_columns};
+use super::record::{Paused, Schedule, ScheduleSpec, ms, schedule_columns};
 use crate::db::{At, Session, Store};
 use crate::error::StoreError;
 use crate::page::Page;
@@ -13,8 +13,13 @@ use crate::page::Page;
 /// What became of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// It was made; the schedule as it is now.
-    Done(Box<Schedule>),
+    /// It was made.
+    Done {
+        /// The schedule as it is now; as it was, if it was deleted.
+        schedule: Box<Schedule>,
+        /// The pause that has ended with it.
+        ended: Option<Paused>,
+    },
     /// There is no such schedule.
     Missing,
     /// The configuration defines it.
@@ -46,7 +51,7 @@ impl Store {
     }
 
     /// Gives a person's schedule another definition, if it still has `revision`. What was planned before `now` and not
-    /// fired is let go; failures count from 0.
+    /// fired is let go; failures count from 0, and a pause by failures, which were those of the old definition, ends.
     ///
     /// # Errors
     /// As the database says.
@@ -58,14 +63,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
         let mut transaction = self.begin().await?;
-        let Some(found) = find(&mut transaction, name).await? else { return Ok(Changed::Missing) };
+        let Some(found) = find_to_change(&mut transaction, name).await? else { return Ok(Changed::Missing) };
         if found.origin == Origin::Config {
             return Ok(Changed::OfConfig);
         }
         if found.revision != revision || !redefine(&mut transaction, name, revision, Origin::Api, spec, now).await? {
             return Ok(Changed::Moved);
         }
-        done(transaction, name).await
+        done(transaction, name, by_failures(found.paused)).await
     }
 
     /// Fires nothing of this schedule until it is resumed. One that is paused already stays as it is.
@@ -90,7 +95,7 @@ impl Store {
             .bind(reason)
             .run()
             .await?;
-        done(transaction, name).await
+        done(transaction, name, None).await
     }
 
     /// Fires again, from the first instant after `now` on: what was planned during the pause is let go.
@@ -99,6 +104,7 @@ impl Store {
     /// As the database says.
     pub async fn resume_schedule(&self, name: &str, now: Timestamp) -> Result<Changed, StoreError> {
         let mut transaction = self.begin().await?;
+        let Some(found) = find_to_change(&mut transaction, name).await? else { return Ok(Changed::Missing) };
         transaction
             .sql(
                 "UPDATE schedules
@@ -110,7 +116,7 @@ impl Store {
             .bind(At(now))
             .run()
             .await?;
-        done(transaction, name).await
+        done(transaction, name, found.paused).await
     }
 
     /// Deletes a person's schedule. Ticks that wait are called off; jobs that are under way go on; the history stays.
@@ -119,14 +125,15 @@ impl Store {
     /// As the database says.
     pub async fn delete_schedule(&self, name: &str, now: Timestamp) -> Result<Changed, StoreError> {
         let mut transaction = self.begin().await?;
-        let Some(found) = find(&mut transaction, name).await? else { return Ok(Changed::Missing) };
+        let Some(found) = find_to_change(&mut transaction, name).await? else { return Ok(Changed::Missing) };
         if found.origin == Origin::Config {
             return Ok(Changed::OfConfig);
         }
         remove(&mut transaction, name, now).await?;
         announce(&mut transaction).await?;
         transaction.commit().await?;
-        Ok(Changed::Done(Box::new(found)))
+        let ended = found.paused.clone();
+        Ok(Changed::Done { schedule: Box::new(found), ended })
     }
 
     /// The schedule of that name.
@@ -158,11 +165,22 @@ impl Store {
 }
 
 /// Commits, and answers with the schedule as it is now.
-async fn done(mut transaction: Session, name: &str) -> Result<Changed, StoreError> {
+async fn done(mut transaction: Session, name: &str, ended: Option<Paused>) -> Result<Changed, StoreError> {
     let Some(schedule) = find(&mut transaction, name).await? else { return Ok(Changed::Missing) };
     announce(&mut transaction).await?;
     transaction.commit().await?;
-    Ok(Changed::Done(Box::new(schedule)))
+    Ok(Changed::Done { schedule: Box::new(schedule), ended })
+}
+
+/// The pause, if it is one that ends with the definition.
+pub(super) fn by_failures(paused: Option<Paused>) -> Option<Paused> {
+    paused.filter(|paused| paused.by == PausedBy::Failures)
+}
+
+/// The schedule, which nobody else changes until the end of the transaction.
+pub(super) async fn find_to_change(session: &mut Session, name: &str) -> Result<Option<Schedule>, StoreError> {
+    session.sql("UPDATE schedules SET name = name WHERE name = $1").bind(name).run().await?;
+    find(session, name).await
 }
 
 pub(super) async fn find(session: &mut Session, name: &str) -> Result<Option<Schedule>, StoreError> {
@@ -202,7 +220,7 @@ pub(super) async fn insert(
     Ok(written > 0)
 }
 
-/// Writes another definition over `revision`; `false` if it is not that one any more.
+/// Writes another definition over `revision`, and ends a pause by failures; `false` if it is not that one any more.
 pub(super) async fn redefine(
     session: &mut Session,
     name: &str,
@@ -217,6 +235,9 @@ pub(super) async fn redefine(
              SET origin = $3, cron = $4, timezone = $5, kind = $6, queue = $7, args = $8, catch_up = $9,
                  max_lateness_ms = $10, overlap = $11, jitter_ms = $12, failure_limit = $13, revision = revision + 1,
                  failures = 0, updated_at = $14,
+                 paused_at = CASE WHEN paused_by = 'failures' THEN NULL ELSE paused_at END,
+                 pause_reason = CASE WHEN paused_by = 'failures' THEN NULL ELSE pause_reason END,
+                 paused_by = CASE WHEN paused_by = 'failures' THEN NULL ELSE paused_by END,
                  decided_until = CASE WHEN decided_until > $14 THEN decided_until ELSE $14 END
              WHERE name = $1 AND revision = $2",
         )

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::announce;
-use super::change::{insert, redefine, remove};
+use super::change::{by_failures, find_to_change, insert, redefine, remove};
 use super::lease::{SchedulerLease, leads};
 use super::policy::Origin;
 use super::record::{Schedule, ScheduleSpec, schedule_columns};
@@ -21,6 +21,8 @@ pub struct Mirrored {
     pub changed: Vec<String>,
     /// Those that the configuration no longer has.
     pub removed: Vec<String>,
+    /// Those among them that failures had paused, and that are so no more.
+    pub unpaused: Vec<String>,
 }
 
 impl Mirrored {
@@ -32,7 +34,8 @@ impl Mirrored {
 }
 
 impl Store {
-    /// Makes the configuration's schedules be `wanted`: pauses and what was decided stay. `None` if `lease` leads no more.
+    /// Makes the configuration's schedules be `wanted`: what was decided stays, and so do pauses, but for those by failures of
+    /// a definition that is another one now. `None` if `lease` leads no more.
     ///
     /// # Errors
     /// As the database says.
@@ -58,12 +61,16 @@ impl Store {
                 }
                 Some(row) if row.origin == Origin::Config && row.spec == *spec => {}
                 Some(row) => {
+                    let Some(row) = find_to_change(&mut transaction, &row.name).await? else { continue };
                     redefine(&mut transaction, name, row.revision, Origin::Config, spec, now).await?;
                     mirrored.changed.push(name.clone());
+                    mirrored.unpaused.extend(by_failures(row.paused).map(|_| name.clone()));
                 }
             }
         }
         for (name, _) in there.into_iter().filter(|(_, row)| row.origin == Origin::Config) {
+            let paused = find_to_change(&mut transaction, name).await?.and_then(|row| by_failures(row.paused));
+            mirrored.unpaused.extend(paused.map(|_| name.to_owned()));
             remove(&mut transaction, name, now).await?;
             mirrored.removed.push(name.to_owned());
         }

@@ -92,7 +92,7 @@ on_both! {
     async fn a_change_is_refused_over_another_one(world) {
         let first = made(world, "s", Overlap::Skip).await;
         let new = ScheduleSpec { cron: "@hourly".to_owned(), failure_limit: None, ..spec(Overlap::Allow) };
-        let Changed::Done(changed) = world.store.change_schedule("s", 1, &new, at(60)).await.unwrap() else { panic!() };
+        let Changed::Done { schedule: changed, ended: None } = world.store.change_schedule("s", 1, &new, at(60)).await.unwrap() else { panic!() };
         assert_eq!((&changed.spec, changed.revision, changed.decided_until), (&new, 2, at(60)));
         assert_eq!(world.store.change_schedule("s", first.revision, &new, at(61)).await.unwrap(), Changed::Moved);
         assert_eq!(world.store.change_schedule("t", 1, &new, at(61)).await.unwrap(), Changed::Missing);
@@ -152,12 +152,13 @@ on_both! {
         let read = made(world, "s", Overlap::Allow).await;
         let lease = lead(&world.store, "one", 0).await;
         let changes = world.store.scheduler_state().await.unwrap().changes;
-        let Changed::Done(paused) = world.store.pause_schedule("s", Some("moving"), at(10)).await.unwrap() else { panic!() };
+        let Changed::Done { schedule: paused, ended: None } = world.store.pause_schedule("s", Some("moving"), at(10)).await.unwrap() else { panic!() };
         let why = paused.paused.unwrap();
         assert_eq!((why.at, why.by, why.reason.as_deref()), (at(10), PausedBy::Operator, Some("moving")));
         let fire = async || world.store.fire_schedule(&lease, &read, LIMITS, &[tick(300)], at(300), at(300)).await.unwrap();
         assert_eq!(fire().await, Fired::Changed);
-        let Changed::Done(resumed) = world.store.resume_schedule("s", at(20)).await.unwrap() else { panic!() };
+        let Changed::Done { schedule: resumed, ended: Some(ended) } = world.store.resume_schedule("s", at(20)).await.unwrap() else { panic!() };
+        assert_eq!(ended, why);
         assert_eq!((resumed.paused, resumed.decided_until), (None, at(20)));
         assert_eq!(fire().await, Fired::Changed);
         assert!(world.store.scheduler_state().await.unwrap().changes >= changes + 2);
@@ -226,8 +227,48 @@ on_both! {
         let why = paused.paused.unwrap();
         assert_eq!((why.by, why.at, paused.failures), (PausedBy::Failures, at(1301), 2));
         assert_eq!(why.reason.as_deref(), Some("it failed 2 times in a row, at last: why"));
-        let Changed::Done(resumed) = world.store.resume_schedule("s", at(1400)).await.unwrap() else { panic!() };
-        assert_eq!(resumed.failures, 0);
+        let Changed::Done { schedule: resumed, ended } = world.store.resume_schedule("s", at(1400)).await.unwrap() else { panic!() };
+        assert_eq!((resumed.failures, ended.map(|ended| ended.by)), (0, Some(PausedBy::Failures)));
+        let Changed::Done { ended, .. } = world.store.resume_schedule("s", at(1401)).await.unwrap() else { panic!() };
+        assert_eq!(ended, None, "it was resumed before");
+    }
+
+    async fn another_definition_ends_a_pause_by_failures_and_no_other(world) {
+        let failed = async |name: &str, lease: &SchedulerLease| {
+            let Fired::Written(ticks) = fire(world, lease, name, &[tick(300), tick(600)]).await else { panic!() };
+            assert_eq!(end(world, &ticks[0], FAILED, 700).await, Some(None));
+            assert_eq!(end(world, &ticks[1], FAILED, 700).await, Some(Some(2)));
+        };
+        let other = ScheduleSpec { args: json!({"b": 2}), ..spec(Overlap::Allow) };
+        let lease = lead(&world.store, "one", 0).await;
+        for name in ["mine", "stopped", "deleted"] {
+            made(world, name, Overlap::Allow).await;
+        }
+        failed("mine", &lease).await;
+        failed("deleted", &lease).await;
+        world.store.pause_schedule("stopped", Some("moving"), at(650)).await.unwrap();
+        let by = |changed: Changed| match changed {
+            Changed::Done { ended, .. } => ended.map(|ended| ended.by),
+            refused => panic!("{refused:?}"),
+        };
+        let change = async |name| world.store.change_schedule(name, 1, &other, at(800)).await.unwrap();
+        assert_eq!(by(change("mine").await), Some(PausedBy::Failures));
+        assert_eq!(by(change("stopped").await), None);
+        assert_eq!(by(world.store.delete_schedule("deleted", at(800)).await.unwrap()), Some(PausedBy::Failures));
+        let paused = async |name| world.store.get_schedule(name).await.unwrap().unwrap().paused.is_some();
+        assert_eq!((paused("mine").await, paused("stopped").await), (false, true));
+
+        // The same of the configuration's: changed, taken out, left as they are.
+        let names = ["changed", "gone", "same"];
+        let wanted = |names: &[&str], spec: &ScheduleSpec| names.iter().map(|n| ((*n).to_owned(), spec.clone())).collect::<Vec<_>>();
+        world.store.mirror_schedules(&lease, &wanted(&names, &spec(Overlap::Allow)), at(0)).await.unwrap().unwrap();
+        for name in names {
+            failed(name, &lease).await;
+        }
+        let next = [wanted(&["changed"], &other), wanted(&["same"], &spec(Overlap::Allow))].concat();
+        let mirrored = world.store.mirror_schedules(&lease, &next, at(900)).await.unwrap().unwrap();
+        assert_eq!(mirrored.unpaused, ["changed", "gone"]);
+        assert_eq!((paused("changed").await, paused("same").await), (false, true));
     }
 
     async fn a_redriven_job_makes_a_failed_tick_done_and_another_job_does_not(world) {
@@ -296,7 +337,7 @@ on_both! {
         made(world, "s", Overlap::QueueOne).await;
         let lease = lead(&world.store, "one", 0).await;
         fire(world, &lease, "s", &[tick(300), tick(600)]).await;
-        assert!(matches!(world.store.delete_schedule("s", at(700)).await.unwrap(), Changed::Done(_)));
+        assert!(matches!(world.store.delete_schedule("s", at(700)).await.unwrap(), Changed::Done { ended: None, .. }));
         assert_eq!(world.store.delete_schedule("s", at(700)).await.unwrap(), Changed::Missing);
         let ticks = world.store.list_ticks("s", None, 10, None).await.unwrap().items;
         let states: Vec<TickState> = ticks.iter().map(|tick| tick.tick.state).collect();
