@@ -10,6 +10,7 @@
 use axum::Json;
 use axum::extract::State as Shared;
 use job::Job;
+use mail::EmailAddress;
 use mail::report::{Action, Report, ReportContent, read};
 use mail::verp::Verp;
 use secrets::Purpose;
@@ -155,7 +156,10 @@ struct Learned {
 }
 
 fn learn(report: &Report, delivery: &Delivery) -> Learned {
-    let ours = |address: &str| address.eq_ignore_ascii_case(&delivery.recipient);
+    let ours = |address: &str| {
+        let read = EmailAddress::parse(address).map(|read| read.as_str().to_lowercase());
+        read.is_ok_and(|read| read == delivery.recipient.to_lowercase())
+    };
     match &report.content {
         ReportContent::Status(all) => {
             let about = all.iter().find(|status| ours(&status.final_recipient));

@@ -72,7 +72,8 @@ impl Order {
         for (field, written, kept) in lists {
             for mailbox in mailboxes(field, written, &mut wrong) {
                 kept.push(mailbox.to_string());
-                let known = |other: &Mailbox| other.address().as_str().eq_ignore_ascii_case(mailbox.address().as_str());
+                let key = mailbox.address().as_str().to_lowercase();
+                let known = |other: &Mailbox| other.address().as_str().to_lowercase() == key;
                 if !people.iter().any(known) {
                     people.push(mailbox);
                 }
@@ -87,8 +88,12 @@ impl Order {
                 format!("at most {MOST_RECIPIENTS} recipients are allowed, cc and bcc included"),
             ));
         }
-        let reply_to: Vec<String> =
-            mailboxes("reply_to", &self.reply_to, &mut wrong).iter().map(ToString::to_string).collect();
+        let answers = mailboxes("reply_to", &self.reply_to, &mut wrong);
+        if answers.iter().any(|mailbox| !mailbox.address().is_ascii()) {
+            let why = "an address in ASCII is expected: not every reader's server can send to another one (SMTPUTF8)";
+            wrong.push(FieldError::new("reply_to", why));
+        }
+        let reply_to: Vec<String> = answers.iter().map(ToString::to_string).collect();
         let category = match (self.category.as_deref(), &sender) {
             (None, Some(sender)) => category_of(sender.class),
             (None, None) => Category::Account,

@@ -38,8 +38,16 @@ fn is_pattern(text: &str) -> bool {
     match text.strip_prefix("*@") {
         Some(domain) => check::is_domain(domain.strip_prefix("*.").unwrap_or(domain)),
         // A star is a letter of some addresses (RFC 5322 §3.2.3), and never what is meant here.
-        None => text == "*" || (!text.contains('*') && check::is_address(text)),
+        None => text == "*" || (!text.contains('*') && (check::is_address(text) || is_international(text))),
     }
+}
+
+/// An address beyond ASCII, as far as it can be told here; the mail crate reads it.
+fn is_international(text: &str) -> bool {
+    let plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    text.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_ascii() && local.chars().all(|c| plain(c) && !c.is_whitespace()) && check::is_domain(domain)
+    })
 }
 
 pub(super) fn validate(allow: Option<&[String]>, redirect_to: Option<&str>, check: &mut Check) {
@@ -58,10 +66,10 @@ mod tests {
 
     #[test]
     fn patterns_are_addresses_and_domains() {
-        for good in ["*", "ana@example.com", "*@example.com", "*@*.example.com"] {
+        for good in ["*", "ana@example.com", "*@example.com", "*@*.example.com", "jürgen@example.com"] {
             assert!(is_pattern(good), "{good}");
         }
-        for bad in ["", "example.com", "*@", "a*@example.com", "*@*", "*.example.com"] {
+        for bad in ["", "example.com", "*@", "a*@example.com", "*@*", "*.example.com", "jü rgen@example.com"] {
             assert!(!is_pattern(bad), "{bad}");
         }
     }

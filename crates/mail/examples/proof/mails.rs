@@ -11,6 +11,8 @@ use super::Outcome;
 
 /// Whom all mails are for.
 pub const RECIPIENT: &str = "zoe@example.com";
+/// Whom those are for that show an address beyond ASCII in their header.
+pub const INTERNATIONAL: &str = "zoë@example.com";
 /// When they were written.
 const DATE: &str = "2026-11-23T08:00:00Z";
 
@@ -21,6 +23,8 @@ pub fn all(signer: &DkimSigner) -> Outcome<Vec<(String, Vec<u8>)>> {
     mails.push(("everything".to_owned(), everything()?));
     mails.push(("text_only".to_owned(), text_only()?));
     mails.push(("eight_bit".to_owned(), eight_bit()));
+    mails.push(("international".to_owned(), international(true)?));
+    mails.push(("beside_international".to_owned(), international(false)?));
     let signed = mails.into_iter().map(|(name, message)| Ok((name, signer.sign(&message, date)?)));
     signed.collect()
 }
@@ -65,6 +69,18 @@ fn everything() -> Outcome<Vec<u8>> {
         Draft { cc: &cc, reply_to: &reply_to, headers: &headers, attachments: &files, invite: Some(&invite), ..draft }
             .build()
     })
+}
+
+/// To several people, of whom some have addresses beyond ASCII: the copy of one of them, or that of a reader beside them.
+fn international(utf8: bool) -> Outcome<Vec<u8>> {
+    let content = Rendered {
+        subject: "Für alle".to_owned(),
+        text: "Schöne Grüße\n".to_owned(),
+        html: "<p>Schöne Grüße</p>\n".to_owned(),
+    };
+    let to = [person(Some("Zoë"), INTERNATIONAL)?, person(None, "jürgen@bücher.example")?];
+    let cc = [person(Some("Pat"), "pat@example.com")?];
+    drafted(&content, |draft| Draft { to: &to, cc: &cc, utf8, ..draft }.build())
 }
 
 fn text_only() -> Outcome<Vec<u8>> {

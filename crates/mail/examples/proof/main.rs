@@ -70,19 +70,25 @@ async fn serve(dir: &Path) -> Outcome<()> {
 }
 
 /// Sends what was written, then the damaged ones.
-async fn send(dir: &Path, to: &str) -> Outcome<()> {
-    let to: SocketAddr = to.parse()?;
-    let transport = SmtpTransport::new(RelayConfig::plain(to, &ehlo_name(DEV_DOMAIN)))?;
-    let envelope = Envelope {
-        from: Some(EmailAddress::parse(&format!("bounces@{}", bounce_domain(DEV_DOMAIN)))?),
-        to: EmailAddress::parse(mails::RECIPIENT)?,
+async fn send(dir: &Path, at: &str) -> Outcome<()> {
+    let at: SocketAddr = at.parse()?;
+    let transport = SmtpTransport::new(RelayConfig::plain(at, &ehlo_name(DEV_DOMAIN)))?;
+    let to = |recipient: &str| -> Outcome<Envelope> {
+        let from = EmailAddress::parse(&format!("bounces@{}", bounce_domain(DEV_DOMAIN)))?;
+        Ok(Envelope { from: Some(from), to: EmailAddress::parse(recipient)? })
     };
+    let envelope = to(mails::RECIPIENT)?;
     let agreed = async || Ok::<(), String>(());
     let mut failed = 0;
 
     let files = eml_files(dir)?;
     for file in &files {
-        if let Err(error) = transport.send(&envelope, &std::fs::read(file)?, agreed).await {
+        let message = std::fs::read(file)?;
+        let head = message.split(|byte| *byte == b'\n').take_while(|line| *line != b"\r");
+        // Under SMTPUTF8, by its header and by its recipient.
+        let international = head.into_iter().any(|line| !line.is_ascii());
+        let envelope = if international { to(mails::INTERNATIONAL)? } else { envelope.clone() };
+        if let Err(error) = transport.send(&envelope, &message, agreed).await {
             failed += 1;
             println!("refused, and should not be: {}: {error}", file.display());
         }

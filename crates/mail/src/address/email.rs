@@ -1,17 +1,22 @@
 //! One e-mail address: `local@domain`, in the form in which SMTP carries it.
 //!
 //! 1. Controls are refused before anything else: CR and LF are how headers and commands are injected.
-//! 2. The last `@` splits; the local part is a dot-atom (RFC 5321 §4.1.2), at most 64 octets, ASCII. A quoted string is refused:
+//! 2. The last `@` splits; the local part is a dot-atom (RFC 5321 §4.1.2), at most 64 octets. A quoted string is refused:
 //!    mailboxes of that form exist in test suites only, and hardly a relay on the way takes them.
-//! 3. The domain goes through IDNA (RFC 5891): `Müller.example` is kept as `xn--mller-kva.example`, in lower case.
-//! 4. The whole is at most 254 octets (RFC 5321 §4.5.3.1.3 allows a path of 256 with its brackets).
+//! 3. Beyond ASCII it may have what can be seen (RFC 6531 §3.3), brought into NFC (RFC 6532 §3.1), so that one mailbox is one
+//!    text. Such an address needs a relay that offers SMTPUTF8: [`EmailAddress::is_ascii`].
+//! 4. The domain goes through IDNA (RFC 5891): `Müller.example` is kept as `xn--mller-kva.example`, in lower case.
+//! 5. The whole is at most 254 octets (RFC 5321 §4.5.3.1.3 allows a path of 256 with its brackets).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::AddressError;
+use super::unseen::is_unseen;
 
 const MAX_ADDRESS: usize = 254;
 const MAX_LOCAL: usize = 64;
@@ -38,7 +43,8 @@ impl EmailAddress {
             return Err(AddressError::Empty("address"));
         }
         let (local, domain) = text.rsplit_once('@').ok_or(AddressError::NoAt)?;
-        check_local(local)?;
+        let local = if local.is_ascii() { Cow::Borrowed(local) } else { Cow::Owned(local.nfc().collect()) };
+        check_local(&local)?;
         let domain = ascii_domain(domain)?;
         let text = format!("{local}@{domain}");
         if text.len() > MAX_ADDRESS {
@@ -53,7 +59,13 @@ impl EmailAddress {
         &self.text
     }
 
-    /// What is before the `@`, as written.
+    /// Whether every relay can carry it; otherwise one is needed that offers SMTPUTF8 (RFC 6531).
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.text.is_ascii()
+    }
+
+    /// What is before the `@`, as written, in NFC.
     #[must_use]
     pub fn local(&self) -> &str {
         &self.text[..self.at]
@@ -84,9 +96,6 @@ fn check_local(local: &str) -> Result<(), AddressError> {
     if local.is_empty() {
         return Err(AddressError::Empty("local part"));
     }
-    if !local.is_ascii() {
-        return Err(AddressError::NeedsSmtpUtf8);
-    }
     if local.len() > MAX_LOCAL {
         return Err(AddressError::TooLong { part: "local part", limit: MAX_LOCAL });
     }
@@ -102,9 +111,12 @@ fn check_local(local: &str) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// RFC 5322 §3.2.3.
+/// RFC 5322 §3.2.3, and RFC 6532 §3.2 for what is beyond ASCII, of which only what can be seen.
 fn is_atext(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c)
+    match c.is_ascii() {
+        true => c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c),
+        false => !is_unseen(c),
+    }
 }
 
 fn ascii_domain(domain: &str) -> Result<String, AddressError> {
@@ -204,10 +216,30 @@ mod tests {
     }
 
     #[test]
-    fn an_international_local_part_is_refused_with_the_reason() {
-        let error = EmailAddress::parse("jürgen@example.com").unwrap_err();
-        assert_eq!(error, AddressError::NeedsSmtpUtf8);
-        assert!(error.to_string().contains("SMTPUTF8"));
+    fn an_international_local_part_is_kept_in_one_form() {
+        let composed = EmailAddress::parse("j\u{fc}rgen@Example.com").unwrap();
+        let decomposed = EmailAddress::parse("ju\u{308}rgen@example.com").unwrap();
+        assert_eq!(composed, decomposed);
+        assert_eq!(decomposed.as_str(), "jürgen@example.com");
+        assert!(!composed.is_ascii() && EmailAddress::parse("info@bücher.example").unwrap().is_ascii());
+        for text in ["用户@例子.广告", "θσερ@εχαμπλε.ψομ", "अजय@example.com", "Ünal.o'neil+x@example.com"]
+        {
+            assert!(EmailAddress::parse(text).is_ok(), "{text}");
+        }
+        assert_eq!(parse("用户@例子.广告").unwrap(), "用户@xn--fsqu00a.xn--4rr70v");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_in_no_address() {
+        for c in [
+            '\u{a0}', '\u{ad}', '\u{200b}', '\u{200d}', '\u{202e}', '\u{2028}', '\u{3000}', '\u{feff}', '\u{fffd}',
+            '\u{e000}', '\u{fffe}',
+        ] {
+            assert!(matches!(parse(&format!("a{c}b@example.com")), Err(AddressError::Character { .. })), "{c:?}");
+        }
+        assert!(matches!(parse("a\u{85}b@example.com"), Err(AddressError::Control(0x85))));
+        let long = "ü".repeat(33);
+        assert_eq!(parse(&format!("{long}@example.com")), Err(AddressError::TooLong { part: "local part", limit: 64 }));
     }
 
     #[test]
@@ -289,10 +321,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_is_one_ascii_line_and_parses_to_itself(text in "\\PC{0,12}@\\PC{0,24}") {
+        fn whatever_is_accepted_is_one_line_and_parses_to_itself(text in "\\PC{0,12}@\\PC{0,24}") {
             if let Ok(address) = EmailAddress::parse(&text) {
-                prop_assert!(address.as_str().is_ascii());
-                prop_assert!(address.as_str().bytes().all(|b| (0x20..0x7f).contains(&b)));
+                prop_assert!(address.domain().is_ascii());
+                prop_assert!(!address.as_str().chars().any(|c| c.is_control() || c.is_whitespace() || "<>,;:\"()[]\\".contains(c)));
                 prop_assert_eq!(EmailAddress::parse(address.as_str()).unwrap(), address);
             }
         }

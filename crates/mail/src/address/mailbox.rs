@@ -7,6 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::unseen::is_bidi_control;
 use super::{AddressError, EmailAddress};
 
 /// Octets; a name that needs more is no name, and header lines stay far below their limit.
@@ -49,11 +50,6 @@ impl Mailbox {
     pub fn address(&self) -> &EmailAddress {
         &self.address
     }
-}
-
-/// Embeddings, overrides and isolates (Unicode UAX #9), and the line and paragraph separators.
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 impl From<EmailAddress> for Mailbox {

@@ -6,6 +6,7 @@
 
 mod email;
 mod mailbox;
+mod unseen;
 
 pub use email::EmailAddress;
 pub use mailbox::Mailbox;
@@ -39,9 +40,6 @@ pub enum AddressError {
         /// The character.
         found: char,
     },
-    /// The local part has characters outside ASCII; that needs SMTPUTF8 (RFC 6531), which no relay is asked for yet.
-    #[error("the local part has characters outside ASCII, which need SMTPUTF8 and are not supported")]
-    NeedsSmtpUtf8,
     /// The local part is a quoted string: legal, but no person has one, and few relays take it.
     #[error("a quoted local part is not supported")]
     Quoted,

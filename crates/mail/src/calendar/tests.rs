@@ -105,3 +105,16 @@ proptest! {
         prop_assert_eq!(unfolded(&ics).len(), unfolded(&invite().write(stamp()).unwrap()).len());
     }
 }
+
+#[test]
+fn an_address_is_a_uri_whatever_stands_in_it() {
+    for (who, uri) in [
+        ("zoe+l'x@example.com", "mailto:zoe+l'x@example.com"),
+        ("jürgen@example.com", "mailto:j%C3%BCrgen@example.com"),
+        ("a?b=c&d%e@example.com", "mailto:a%3Fb%3Dc%26d%25e@example.com"),
+    ] {
+        let attendees = vec![Person { name: None, address: address(who) }];
+        let written = Invite { attendees, ..invite() }.write(stamp()).unwrap().replace("\r\n ", "");
+        assert!(written.contains(uri), "{written}");
+    }
+}

@@ -72,7 +72,7 @@ fn instant(at: Timestamp) -> Result<String, InviteError> {
 }
 
 fn person(property: &str, who: &Person) -> Result<Property, InviteError> {
-    let mut written = Property::new(property, format!("mailto:{}", who.address));
+    let mut written = Property::new(property, mailto(who.address.as_str()));
     let name = who.name.as_deref().unwrap_or(who.address.as_str());
     if name.chars().any(char::is_control) || name.len() > MAX_TEXT {
         return Err(InviteError::Field("name"));
@@ -80,6 +80,19 @@ fn person(property: &str, who: &Person) -> Result<Property, InviteError> {
     // A parameter cannot carry a double quote (§3.2); few programs know the escapes of RFC 6868.
     written.add_parameter("CN", &name.trim().replace('"', "'"));
     Ok(written)
+}
+
+/// An address as a URI: what is not plain in one is percent-encoded, UTF-8 included (RFC 6068 §2).
+fn mailto(address: &str) -> String {
+    let mut uri = "mailto:".to_owned();
+    for byte in address.bytes() {
+        match byte {
+            b'@' | b'!' | b'$' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'_' | b'~' => uri.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => uri.push(char::from(byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
 }
 
 fn line<'a>(field: &'static str, value: &'a str) -> Result<&'a str, InviteError> {

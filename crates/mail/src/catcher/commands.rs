@@ -1,6 +1,6 @@
 //! The grammar of commands (RFC 5321 §4.1.1).
 
-use crate::address::{AddressError, EmailAddress};
+use crate::address::EmailAddress;
 
 /// A reply that refuses.
 pub(super) type Refusal = (u16, &'static str);
@@ -11,7 +11,7 @@ const SYNTAX: Refusal = (501, "5.5.4 the argument is not understood");
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
     Ehlo { name: String, extended: bool },
-    Mail { from: Option<EmailAddress>, size: Option<u64> },
+    Mail { from: Option<EmailAddress>, size: Option<u64>, utf8: bool },
     Rcpt { to: EmailAddress },
     Data,
     Auth { mechanism: String, initial: Option<String> },
@@ -25,7 +25,7 @@ pub(super) enum Command {
 
 impl Command {
     pub(super) fn parse(line: &[u8]) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(line).map_err(|_| (500, "5.5.2 the command is not ASCII"))?;
+        let text = std::str::from_utf8(line).map_err(|_| (500, "5.5.2 the command is not UTF-8"))?;
         let text = text.trim_end_matches(' ');
         let (verb, argument) = text.split_once(' ').unwrap_or((text, ""));
         let argument = argument.trim_start_matches(' ');
@@ -89,25 +89,24 @@ fn closing_bracket(text: &str) -> Option<usize> {
 }
 
 fn address(path: &str) -> Result<EmailAddress, Refusal> {
-    EmailAddress::parse(path).map_err(|error| match error {
-        AddressError::NeedsSmtpUtf8 => (553, "5.6.7 SMTPUTF8 is not supported"),
-        _ => (553, "5.1.3 not an address"),
-    })
+    EmailAddress::parse(path).map_err(|_| (553, "5.1.3 not an address"))
 }
 
 fn mail(argument: &str) -> Result<Command, Refusal> {
     let (path, parameters) = path(argument, "FROM:")?;
     let from = if path.is_empty() { None } else { Some(address(path)?) };
-    let mut size = None;
+    let (mut size, mut utf8) = (None, false);
     for parameter in parameters.split_ascii_whitespace() {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match (key.to_ascii_uppercase().as_str(), value.to_ascii_uppercase().as_str()) {
             ("SIZE", octets) => size = Some(octets.parse().map_err(|_| SYNTAX)?),
             ("BODY", "7BIT" | "8BITMIME") | ("AUTH", _) => {}
+            // RFC 6531 §3.4: it has no value.
+            ("SMTPUTF8", "") => utf8 = true,
             _ => return Err((555, "5.5.4 the parameter is not supported")),
         }
     }
-    Ok(Command::Mail { from, size })
+    Ok(Command::Mail { from, size, utf8 })
 }
 
 fn rcpt(argument: &str) -> Result<Command, Refusal> {

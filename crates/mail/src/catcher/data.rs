@@ -48,6 +48,9 @@ impl Session {
         };
         let envelope = self.envelope.take().unwrap_or_default();
         match fault {
+            Fault::None if !envelope.utf8 && !has_ascii_head(&message) => {
+                Ok(self.refuse(554, "5.6.7 a header field is not ASCII, and MAIL did not say SMTPUTF8"))
+            }
             Fault::None => self.take(message, envelope).await,
             Fault::LongLine => Ok(self.refuse(554, "5.6.0 a line is longer than 1000 octets")),
             Fault::TooLarge => Ok(self.refuse(552, "5.3.4 the message is too large")),
@@ -114,4 +117,10 @@ impl Session {
         }
         Ok(self.accept(250, &format!("2.0.0 caught as {id}")))
     }
+}
+
+/// Whether everything before the empty line is ASCII (RFC 5322 §2.2); RFC 6532 lifts that for SMTPUTF8.
+fn has_ascii_head(message: &[u8]) -> bool {
+    let end = message.windows(4).position(|four| four == b"\r\n\r\n");
+    message[..end.unwrap_or(message.len())].is_ascii()
 }

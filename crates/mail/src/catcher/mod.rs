@@ -53,10 +53,29 @@ pub struct CatcherOptions {
     pub max_mails: usize,
     /// Octets of mail kept. Default 256 MiB.
     pub max_bytes: usize,
+    /// Whether PIPELINING (RFC 2920), 8BITMIME (RFC 6152) and SMTPUTF8 (RFC 6531) are offered. Default: all.
+    pub offers: CatcherOffers,
     /// If set, mail is taken only after AUTH PLAIN or LOGIN with this name and password.
     pub credentials: Option<(String, SecretString)>,
     /// If set, STARTTLS is offered, or TLS is spoken from the first byte.
     pub tls: Option<CatcherTls>,
+}
+
+/// The extensions that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CatcherOffers {
+    /// RFC 2920.
+    pub pipelining: bool,
+    /// RFC 6152.
+    pub eight_bit: bool,
+    /// RFC 6531: addresses beyond ASCII.
+    pub utf8: bool,
+}
+
+impl Default for CatcherOffers {
+    fn default() -> Self {
+        Self { pipelining: true, eight_bit: true, utf8: true }
+    }
 }
 
 /// How the catcher speaks TLS.
@@ -77,6 +96,7 @@ impl Default for CatcherOptions {
             max_message: 25 << 20,
             max_mails: 10_000,
             max_bytes: 256 << 20,
+            offers: CatcherOffers::default(),
             credentials: None,
             tls: None,
         }

@@ -40,7 +40,12 @@ pub(super) struct Session {
 pub(super) struct Envelope {
     pub(super) from: Option<EmailAddress>,
     pub(super) to: Vec<EmailAddress>,
+    /// MAIL said SMTPUTF8: addresses and header fields may be beyond ASCII.
+    pub(super) utf8: bool,
 }
+
+/// An address, or a header field, beyond ASCII in a transaction that is not one of SMTPUTF8 (RFC 6531 §3.5).
+pub(super) const NOT_ASCII: (u16, &str) = (553, "5.6.7 not ASCII, and MAIL did not say SMTPUTF8");
 
 impl Session {
     pub(super) fn new(stream: BoxedStream, peer: SocketAddr, encrypted: bool, shared: Arc<Shared>) -> Self {
@@ -101,7 +106,7 @@ impl Session {
     async fn obey(&mut self, command: Command) -> io::Result<Flow> {
         match command {
             Command::Ehlo { name, extended } => self.greet(name, extended).await,
-            Command::Mail { from, size } => self.mail(from, size).await,
+            Command::Mail { from, size, utf8 } => self.mail(from, size, utf8).await,
             Command::Rcpt { to } => self.rcpt(to).await,
             Command::Data => self.data().await,
             Command::Auth { mechanism, initial } => self.auth(&mechanism, initial.as_deref()).await,
@@ -126,13 +131,18 @@ impl Session {
         }
         let hostname = self.shared.options.hostname.clone();
         if extended {
-            let mut offers = vec![
-                format!("{hostname} greets {name}"),
-                "PIPELINING".to_owned(),
-                "8BITMIME".to_owned(),
-                format!("SIZE {}", self.shared.options.max_message),
-                "ENHANCEDSTATUSCODES".to_owned(),
-            ];
+            let can = self.shared.options.offers;
+            let size = format!("SIZE {}", self.shared.options.max_message);
+            let words = [
+                (true, format!("{hostname} greets {name}").as_str()),
+                (can.pipelining, "PIPELINING"),
+                (can.eight_bit, "8BITMIME"),
+                (can.utf8, "SMTPUTF8"),
+                (true, size.as_str()),
+                (true, "ENHANCEDSTATUSCODES"),
+            ]
+            .map(|(offered, word)| offered.then(|| word.to_owned()));
+            let mut offers: Vec<String> = words.into_iter().flatten().collect();
             if self.offered_tls().is_some() {
                 offers.push("STARTTLS".to_owned());
             }
@@ -148,7 +158,7 @@ impl Session {
         Ok(Flow::Continue(()))
     }
 
-    async fn mail(&mut self, from: Option<EmailAddress>, size: Option<u64>) -> io::Result<Flow> {
+    async fn mail(&mut self, from: Option<EmailAddress>, size: Option<u64>, utf8: bool) -> io::Result<Flow> {
         if self.ehlo.is_none() {
             return Ok(self.refuse(503, "5.5.1 say EHLO first"));
         }
@@ -161,17 +171,25 @@ impl Session {
         if size.is_some_and(|size| size > self.shared.options.max_message as u64) {
             return Ok(self.refuse(552, "5.3.4 the message is too large"));
         }
+        if utf8 && !self.shared.options.offers.utf8 {
+            return Ok(self.refuse(555, "5.5.4 SMTPUTF8 is not supported"));
+        }
+        if !utf8 && from.as_ref().is_some_and(|from| !from.is_ascii()) {
+            return Ok(self.refuse(NOT_ASCII.0, NOT_ASCII.1));
+        }
         let path = from.as_ref().map_or("", EmailAddress::as_str);
         if let Scripted::Done(flow) = self.scripted(&Step::Mail { from: path }).await? {
             return Ok(flow);
         }
-        self.envelope = Some(Envelope { from, to: Vec::new() });
+        self.envelope = Some(Envelope { from, to: Vec::new(), utf8 });
         Ok(self.accept(250, "2.1.0 sender noted"))
     }
 
     async fn rcpt(&mut self, to: EmailAddress) -> io::Result<Flow> {
-        if self.envelope.is_none() {
-            return Ok(self.refuse(503, "5.5.1 say MAIL first"));
+        match &self.envelope {
+            None => return Ok(self.refuse(503, "5.5.1 say MAIL first")),
+            Some(envelope) if !envelope.utf8 && !to.is_ascii() => return Ok(self.refuse(NOT_ASCII.0, NOT_ASCII.1)),
+            Some(_) => {}
         }
         if let Scripted::Done(flow) = self.scripted(&Step::Rcpt { to: to.as_str() }).await? {
             return Ok(flow);

@@ -7,6 +7,7 @@ use lettre::message::header::{ContentDisposition, ContentTransferEncoding, Conte
 use lettre::message::{Mailbox as LettreMailbox, MessageBuilder, MultiPart, SinglePart};
 
 use super::attachment::base64_part;
+use super::people::people_field;
 use super::{Attachment, Header, MessageError, MessageId, check_shape, words};
 use crate::address::{EmailAddress, Mailbox};
 use crate::calendar::Invite;
@@ -44,6 +45,9 @@ pub struct Draft<'a> {
     pub attachments: &'a [Attachment],
     /// An entry for the reader's calendar.
     pub invite: Option<&'a Invite>,
+    /// Whether the message goes out under SMTPUTF8 (RFC 6531), because its reader's address needs it. Without, addresses
+    /// beyond ASCII are shown in a form that every server carries and nobody can answer to (RFC 6857 §3.1.8).
+    pub utf8: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -69,6 +73,7 @@ impl<'a> Draft<'a> {
             headers: &[],
             attachments: &[],
             invite: None,
+            utf8: false,
         }
     }
 
@@ -100,12 +105,8 @@ impl<'a> Draft<'a> {
         let mut builder = lettre::Message::builder()
             .date(UNIX_EPOCH + Duration::from_secs(seconds))
             .from(header_mailbox(&self.sender.mailbox()?, "From")?);
-        for to in self.to {
-            builder = builder.to(header_mailbox(to, "To")?);
-        }
-        for cc in self.cc {
-            builder = builder.cc(header_mailbox(cc, "Cc")?);
-        }
+        builder = self.people(builder, self.to, "To")?;
+        builder = self.people(builder, self.cc, "Cc")?;
         builder = self.subject(builder)?.message_id(Some(self.message_id.as_str().to_owned()));
         let own = self.sender.reply_to.clone().map(Mailbox::from);
         for reply_to in if self.reply_to.is_empty() { own.as_slice() } else { self.reply_to } {
@@ -119,6 +120,29 @@ impl<'a> Draft<'a> {
             builder = builder.raw_header(header.to_lettre()?);
         }
         Ok(builder)
+    }
+
+    /// To or Cc.
+    fn people(
+        &self,
+        mut builder: MessageBuilder,
+        people: &[Mailbox],
+        name: &'static str,
+    ) -> Result<MessageBuilder, MessageError> {
+        if people.iter().all(|person| person.address().is_ascii()) {
+            for person in people {
+                let mailbox = header_mailbox(person, name)?;
+                builder = if name == "To" { builder.to(mailbox) } else { builder.cc(mailbox) };
+            }
+            return Ok(builder);
+        }
+        let written = people_field(people, self.utf8);
+        let shown = people.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let value = HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), shown, written);
+        // The builder makes an envelope of what it can read in the header; that of this message is made elsewhere.
+        let nobody = header_address(&self.sender.address, "From")?;
+        let envelope = lettre::address::Envelope::new(None, vec![nobody]);
+        Ok(builder.envelope(envelope.map_err(|_| MessageError::Address("envelope"))?).raw_header(value))
     }
 
     fn subject(&self, builder: MessageBuilder) -> Result<MessageBuilder, MessageError> {
@@ -225,5 +249,8 @@ fn header_mailbox(mailbox: &Mailbox, which: &'static str) -> Result<LettreMailbo
 }
 
 fn header_address(address: &EmailAddress, which: &'static str) -> Result<lettre::Address, MessageError> {
+    if !address.is_ascii() {
+        return Err(MessageError::Address(which));
+    }
     lettre::Address::new(address.local(), address.domain()).map_err(|_| MessageError::Address(which))
 }

@@ -27,6 +27,7 @@ mod attachment;
 mod draft;
 mod header;
 mod id;
+mod people;
 mod shape;
 mod words;
 
@@ -35,6 +36,7 @@ pub use draft::Draft;
 pub use header::Header;
 pub use id::MessageId;
 pub use shape::{ShapeError, check_shape};
+pub use words::ascii_words;
 
 use crate::address::AddressError;
 use crate::calendar::InviteError;
@@ -55,7 +57,8 @@ pub enum MessageError {
     /// The sender's display name cannot be written into a header.
     #[error("the sender's display name: {0}")]
     SenderName(#[from] AddressError),
-    /// An address that this crate accepts but the message format does not carry.
+    /// An address that this crate accepts but the message format does not carry there: beyond ASCII it stands in To and Cc
+    /// only.
     #[error("the {0} address cannot be written into a header")]
     Address(&'static str),
     /// To is empty.

@@ -16,6 +16,12 @@ pub(super) fn needs_care(text: &str) -> bool {
     text.contains("=?") || text.split(' ').any(|word| word.len() > MAX_WORD)
 }
 
+/// `text` for the value of a header field: as it stands if it is ASCII, else as encoded words with blanks between.
+#[must_use]
+pub fn ascii_words(text: &str) -> String {
+    if text.is_ascii() && !needs_care(text) { text.to_owned() } else { encoded(text).replace("\r\n ", " ") }
+}
+
 /// `text` as encoded words, one a line.
 pub(super) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);

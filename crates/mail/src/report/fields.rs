@@ -14,13 +14,40 @@ impl Group {
     pub(super) fn address(&self, name: &str) -> Option<String> {
         let value = self.get(name)?;
         let address = match value.split_once(';') {
-            Some((kind, address)) if matches!(kind.trim().to_ascii_lowercase().as_str(), "rfc822" | "utf-8") => address,
-            Some(_) => return None,
-            None => value,
+            Some((kind, address)) => match kind.trim().to_ascii_lowercase().as_str() {
+                "rfc822" => address.to_owned(),
+                "utf-8" => unescaped(address),
+                _ => return None,
+            },
+            None => value.to_owned(),
         };
         let address = address.trim().trim_matches(['<', '>']).trim();
         (!address.is_empty()).then(|| address.to_owned())
     }
+}
+
+/// An address beyond ASCII in a report that is ASCII: `\x{FC}` stands for one character (RFC 6533 §3).
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\\x{") {
+        out.push_str(before);
+        let read = after.split_once('}').and_then(|(code, left)| {
+            let c = u32::from_str_radix(code, 16).ok().and_then(char::from_u32)?;
+            Some((c, left))
+        });
+        match read {
+            Some((c, left)) => {
+                out.push(c);
+                rest = left;
+            }
+            None => {
+                out.push_str("\\x{");
+                rest = after;
+            }
+        }
+    }
+    out + rest
 }
 
 /// The groups of a body. Lines that are no fields are passed over.
@@ -56,6 +83,10 @@ mod tests {
         assert_eq!(read[0].get("a"), Some("1 more"));
         assert_eq!(read[1].address("final-recipient").as_deref(), Some("ana@example.com"));
         assert_eq!(groups("x: y; z\n")[0].address("x"), None);
+        let global = |value: &str| groups(&format!("x: utf-8; {value}\n"))[0].address("x").unwrap();
+        assert_eq!(global("jürgen@example.com"), "jürgen@example.com");
+        assert_eq!(global(r"j\x{FC}rgen@example.com"), "jürgen@example.com");
+        assert_eq!(global(r"a\x{110000}b\x{zz@example.com"), r"a\x{110000}b\x{zz@example.com");
         assert!(groups(" leading\n\n").is_empty());
     }
 }

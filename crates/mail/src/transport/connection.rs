@@ -34,6 +34,8 @@ pub(super) struct Offers {
     pipelining: bool,
     /// RFC 6152.
     eight_bit: bool,
+    /// RFC 6531.
+    utf8: bool,
     /// RFC 1870; `Some(0)` is "no limit that it knows of".
     size: Option<u64>,
 }
@@ -48,6 +50,7 @@ impl Offers {
             match words.next() {
                 Some("PIPELINING") => offers.pipelining = true,
                 Some("8BITMIME") => offers.eight_bit = true,
+                Some("SMTPUTF8") => offers.utf8 = true,
                 Some("SIZE") => offers.size = Some(words.next().and_then(|octets| octets.parse().ok()).unwrap_or(0)),
                 _ => {}
             }
@@ -91,20 +94,25 @@ impl Connection {
     }
 
     fn mail_command(&self, envelope: &Envelope, message: &[u8]) -> Result<String, Failure> {
-        let cannot = |text: &str| Err(Failure::new(SendPhase::Mail, SendErrorKind::Permanent, text));
         let from = envelope.from.as_ref().map_or("", EmailAddress::as_str);
         let mut command = format!("MAIL FROM:<{from}>");
         if let Some(limit) = self.offers.size {
             if limit > 0 && message.len() as u64 > limit {
-                return cannot("the message is larger than the relay takes");
+                return Err(Failure::beyond("5.3.4", "the message is larger than the relay takes"));
             }
             command.push_str(&format!(" SIZE={}", message.len()));
         }
         if !message.is_ascii() {
             if !self.offers.eight_bit {
-                return cannot("the message is not ASCII and the relay does not offer 8BITMIME");
+                return Err(Failure::beyond("5.6.3", "the message is not ASCII and the relay does not offer 8BITMIME"));
             }
             command.push_str(" BODY=8BITMIME");
+        }
+        if !envelope.to.is_ascii() || !head(message).is_ascii() {
+            if !self.offers.utf8 {
+                return Err(Failure::beyond("5.6.7", "an address is not ASCII and the relay does not offer SMTPUTF8"));
+            }
+            command.push_str(" SMTPUTF8");
         }
         command.push_str("\r\n");
         Ok(command)
@@ -147,6 +155,12 @@ impl Connection {
     pub(super) async fn quit(mut self) {
         let _ = tokio::time::timeout(QUIT_TIMEOUT, self.smtp.quit()).await;
     }
+}
+
+/// The header of a message, up to the empty line.
+fn head(message: &[u8]) -> &[u8] {
+    let end = message.windows(4).position(|four| four == b"\r\n\r\n");
+    &message[..end.unwrap_or(message.len())]
 }
 
 async fn expect(

@@ -57,8 +57,11 @@ impl fmt::Display for SendPhase {
 pub enum SendErrorKind {
     /// A 4xx reply: not now.
     Transient,
-    /// A 5xx reply, or something that this relay cannot carry: not ever.
+    /// A 5xx reply: not ever.
     Permanent,
+    /// This relay cannot carry the mail (too large for it, 8-bit text, an address beyond ASCII), and was not asked to.
+    /// Another relay may.
+    Beyond,
     /// The connection failed or broke.
     Network,
     /// A step took longer than its limit.
@@ -81,7 +84,8 @@ pub struct SendError {
     pub kind: SendErrorKind,
     /// The reply code, if the relay answered.
     pub code: Option<u16>,
-    /// The enhanced status code (RFC 3463) of that answer, as `5.1.1`.
+    /// The enhanced status code (RFC 3463) of that answer, as `5.1.1`; without an answer, the one that says why the relay was
+    /// not asked.
     pub enhanced: Option<String>,
     /// The rest of the answer, or the local reason. May name the recipient: not for logs in clear.
     pub text: String,
@@ -98,7 +102,13 @@ impl SendError {
     /// mail, and passes when that is put right.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        self.kind == SendErrorKind::Permanent && self.phase >= SendPhase::Mail
+        matches!(self.kind, SendErrorKind::Permanent | SendErrorKind::Beyond) && self.phase >= SendPhase::Mail
+    }
+
+    /// The relay cannot carry this mail, and says so in what it offers: another relay may.
+    #[must_use]
+    pub fn is_beyond_the_relay(&self) -> bool {
+        self.kind == SendErrorKind::Beyond
     }
 
     /// The relay itself is at fault, not the mail, and certainly does not have it: another relay may try.
@@ -129,6 +139,7 @@ pub(super) struct Failure {
     pub(super) phase: SendPhase,
     pub(super) kind: SendErrorKind,
     pub(super) reply: Option<Reply>,
+    pub(super) enhanced: Option<&'static str>,
     pub(super) text: String,
 }
 
@@ -166,7 +177,12 @@ fn split_enhanced(text: &str, code: u16) -> (Option<&str>, &str) {
 
 impl Failure {
     pub(super) fn new(phase: SendPhase, kind: SendErrorKind, text: impl Into<String>) -> Self {
-        Self { phase, kind, reply: None, text: text.into() }
+        Self { phase, kind, reply: None, enhanced: None, text: text.into() }
+    }
+
+    /// What the relay offers is not enough for the mail; `enhanced` is what a relay would answer (RFC 3463).
+    pub(super) fn beyond(enhanced: &'static str, text: &str) -> Self {
+        Self { enhanced: Some(enhanced), ..Self::new(SendPhase::Mail, SendErrorKind::Beyond, text) }
     }
 
     pub(super) fn aborted(text: String) -> Self {
@@ -184,7 +200,7 @@ impl Failure {
             5 => SendErrorKind::Permanent,
             _ => SendErrorKind::Protocol,
         };
-        Self { phase, kind, reply: Some(reply), text: String::new() }
+        Self { phase, kind, reply: Some(reply), enhanced: None, text: String::new() }
     }
 
     pub(super) fn of(phase: SendPhase, error: &LettreError, meter: &Meter) -> Self {
@@ -205,7 +221,7 @@ impl Failure {
     pub(super) fn at(self, relay: &str) -> SendError {
         let (code, enhanced, text) = match self.reply {
             Some(reply) => (Some(reply.code), reply.enhanced, reply.text),
-            None => (None, None, self.text),
+            None => (None, self.enhanced.map(str::to_owned), self.text),
         };
         SendError { relay: relay.to_owned(), phase: self.phase, kind: self.kind, code, enhanced, text }
     }

@@ -73,7 +73,7 @@ async fn a_session_goes_as_the_rfc_has_it() {
     client.write("EHLO mail.postrider.test\r\n").await;
     let (code, offers) = client.reply().await;
     assert_eq!(code, 250);
-    assert_eq!(offers[1..], ["PIPELINING", "8BITMIME", "SIZE 26214400", "ENHANCEDSTATUSCODES"]);
+    assert_eq!(offers[1..], ["PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 26214400", "ENHANCEDSTATUSCODES"]);
     assert_eq!(client.say("mail from:<A@Postrider.Test> size=100 body=8bitmime").await, 250);
     assert_eq!(client.say("RCPT TO:<b@example.com>").await, 250);
     assert_eq!(client.say("rcpt to:<c@example.com>").await, 250);
@@ -145,7 +145,7 @@ async fn what_is_not_understood_is_refused_with_a_fitting_code() {
         ("MAIL FROM:<a@b.test>x", 501),
         ("MAIL FROM:<nobody>", 553),
         ("MAIL FROM:<jürgen@b.test>", 553),
-        ("MAIL FROM:<a@b.test> SMTPUTF8", 555),
+        ("MAIL FROM:<a@b.test> SMTPUTF8=1", 555),
         ("MAIL FROM:<a@b.test> BODY=BINARYMIME", 555),
         ("MAIL FROM:<a@b.test> SIZE=x", 501),
         ("MAIL FROM:<a@b.test> SIZE=99999999", 552),

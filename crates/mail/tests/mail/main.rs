@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod catcher;
+mod cut;
 mod dkim;
 mod dns;
 mod gate;
@@ -11,5 +12,6 @@ mod lab;
 mod phases;
 mod pool;
 mod round_trip;
+mod smtputf8;
 mod tls;
 mod verdicts;

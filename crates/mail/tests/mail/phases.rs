@@ -173,7 +173,11 @@ async fn an_endless_reply_does_not_fill_the_memory() {
 async fn a_message_that_the_relay_cannot_carry_is_refused_before_it_is_sent() {
     let lab = Lab::with(CatcherOptions { max_message: 1000, ..CatcherOptions::default() }).await;
     let error = lab.transport().send(&lab::envelope(), &lab::signed(), lab::yes).await.unwrap_err();
-    assert_eq!((error.phase, error.kind, error.code), (SendPhase::Mail, SendErrorKind::Permanent, None));
+    assert_eq!((error.phase, error.kind, error.code), (SendPhase::Mail, SendErrorKind::Beyond, None));
+    assert_eq!(
+        (error.enhanced.as_deref(), error.is_permanent(), error.is_beyond_the_relay()),
+        (Some("5.3.4"), true, true)
+    );
     lab.transport().send(&lab::envelope(), "Subject: x\r\n\r\ngrün\r\n".as_bytes(), lab::yes).await.unwrap();
     assert_eq!(lab.inbox.received(), 1, "8BITMIME is offered, so eight bits are sent");
 }

@@ -72,14 +72,21 @@ pub(super) fn nobody(party: &Party) -> Party {
     }
 }
 
-/// Replaces `needle` (lower case, ASCII as addresses are) wherever it stands, whatever its case.
+/// Replaces `needle` (lower case) wherever it stands, whatever its case.
 fn without(text: &str, needle: &str, with: &str) -> String {
-    let lower = text.to_ascii_lowercase();
+    // A letter in lower case may be longer than the letter: where each came from is kept beside it.
+    let (mut lower, mut origin) = (String::with_capacity(text.len()), Vec::with_capacity(text.len()));
+    for (at, c) in text.char_indices() {
+        let start = lower.len();
+        lower.extend(c.to_lowercase());
+        origin.resize(origin.len() + lower.len() - start, at);
+    }
+    origin.push(text.len());
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
     for (at, found) in lower.match_indices(needle) {
-        out.push_str(&text[from..at]);
+        out.push_str(&text[from..origin[at]]);
         out.push_str(with);
-        from = at + found.len();
+        from = origin[at + found.len()];
     }
     out.push_str(&text[from..]);
     out
@@ -105,5 +112,13 @@ mod tests {
             json!({"a": ["With erased (erased@erased.invalid)", 1, null], "b": {"c": "erased, Zürich"}, "d": "José"})
         );
         assert!(!traces.out_of_json(&mut data));
+    }
+
+    #[test]
+    fn an_address_beyond_ascii_goes_whatever_its_case() {
+        let traces = Traces::new("ünal@people.test");
+        let left = traces.out_of("İ: ÜNAL@People.test, ünal@people.test; Ǆ").unwrap();
+        assert_eq!(left, "İ: erased@erased.invalid, erased@erased.invalid; Ǆ");
+        assert_eq!(traces.out_of("unal@people.test"), None);
     }
 }

@@ -71,4 +71,21 @@ on_both! {
         assert_eq!(store.find_suppression("zoe@people.test", &[], store::Category::Booking).await.unwrap(), None);
         assert_eq!(store.erase_person("zoe@people.test", "h1", at(4)).await.unwrap(), Erased::default());
     }
+    async fn a_person_whose_address_is_beyond_ascii_is_found_in_either_case(world) {
+        let store = &world.store;
+        let mut booked = snapshot();
+        booked.student.email = "Ünal.Şahin@people.test".to_owned();
+        let new = event("bk_1", 1, BookingEventKind::Confirmed, booked.clone());
+        store.accept_event(&new, at(0)).await.unwrap();
+        // No mail yet: the booking alone knows them.
+        store.apply_event("bk_1", 1, at(1), |_, _| store::FanOut::default()).await.unwrap();
+        let someone_else = event("bk_2", 1, BookingEventKind::Confirmed, snapshot());
+        store.accept_event(&someone_else, at(0)).await.unwrap();
+        store.apply_event("bk_2", 1, at(1), |_, _| store::FanOut::default()).await.unwrap();
+        assert_eq!(store.export_person("ünal.şahin@people.test").await.unwrap().bookings.len(), 1);
+        let erased = store.erase_person("ÜNAL.ŞAHIN@people.test", "h1", at(3)).await.unwrap();
+        assert_eq!(erased.bookings, 1);
+        assert_eq!(store.get_booking("bk_1").await.unwrap().unwrap().student.email, ERASED_ADDRESS);
+        assert_eq!(store.get_booking("bk_2").await.unwrap().unwrap().student.email, "zoe@people.test");
+    }
 }

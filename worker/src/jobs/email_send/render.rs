@@ -46,6 +46,7 @@ impl Send<'_> {
             headers: &words.headers,
             attachments: &words.attachments,
             invite: invite.as_ref(),
+            utf8: !to.address.is_ascii(),
             ..Draft::new(&sender.profile, &words.to, &content, &message_id, date, &id)
         };
         let message = draft.build().map_err(unsendable)?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mail::message::ascii_words;
 use mail::{Attachment, Header, Locale, Mailbox, RenderError, Rendered};
 use secrets::Purpose;
 use store::Delivery;
@@ -47,7 +48,7 @@ impl Send<'_> {
         }
         words.headers.extend(self.unsubscribe(delivery)?);
         if redirected {
-            words.headers.push(Header::new(REDIRECTED, &delivery.recipient).map_err(unsendable)?);
+            words.headers.push(Header::new(REDIRECTED, &ascii_words(&delivery.recipient)).map_err(unsendable)?);
         }
         Ok(words)
     }
@@ -102,9 +103,10 @@ impl Send<'_> {
 /// Why a template cannot be filled, without a word of what was sealed: the ledger is read by many.
 fn unfilled(e: &RenderError) -> String {
     match e {
-        RenderError::UnknownTemplate(_) | RenderError::MissingField { .. } | RenderError::SubjectLineBreak { .. } => {
-            e.to_string()
-        }
+        RenderError::UnknownTemplate(_)
+        | RenderError::MissingField { .. }
+        | RenderError::Shape { .. }
+        | RenderError::SubjectLineBreak { .. } => e.to_string(),
         _ => "its template cannot be filled with what was sealed".to_owned(),
     }
 }
