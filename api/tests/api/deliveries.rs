@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use job::{JobId, JobState};
 use serde_json::{Value, json};
-use store::{AttemptReport, Category, DeliveryState, NewDelivery, OnTheWire, Scope};
+use store::{AttemptReport, Category, DeliveryState, NewDelivery, Old, OnTheWire, Scope};
 use uuid::Uuid;
 
 use crate::harness::{Answer, App, new_id, new_key, uuid_of};
@@ -31,6 +31,7 @@ async fn mail_in(app: &App, state: DeliveryState) -> Uuid {
         DeliveryState::Unknown => store.mark_unknown(id, TOKEN, &report, now).await,
         DeliveryState::Held => store.mark_held(id, TOKEN, &report, now).await,
         DeliveryState::Sent => store.mark_sent(id, TOKEN, &report, now).await,
+        DeliveryState::Failed => store.mark_failed(id, TOKEN, &report, now).await,
         other => panic!("no case needs {other}"),
     };
     assert!(settled.unwrap());
@@ -39,6 +40,22 @@ async fn mail_in(app: &App, state: DeliveryState) -> Uuid {
 
 async fn act(app: &App, id: Uuid, deed: &str, body: &str) -> Answer {
     app.post(&format!("/v1/deliveries/{id}/{deed}"), body).send().await
+}
+
+#[tokio::test]
+async fn a_mail_of_which_nothing_is_left_is_not_sent_again_and_the_answer_says_why() {
+    let app = App::start().await;
+    let id = mail_in(&app, DeliveryState::Failed).await;
+    app.store.take_out(Old::MailContents, Timestamp::MAX, now()).await.unwrap();
+    let answer = act(&app, id, "resend", "").await;
+    assert_eq!(answer.problem(409), Vec::<String>::new());
+    assert!(answer.text().contains("what it said is no longer kept"), "{}", answer.text());
+    let view = app.get(&format!("/v1/deliveries/{id}")).send().await.expect(200);
+    assert_eq!(view["state"], "failed");
+    assert!(
+        view["story"].as_array().unwrap().last().unwrap().as_str().unwrap().contains("cannot be sent again"),
+        "{view}"
+    );
 }
 
 #[tokio::test]

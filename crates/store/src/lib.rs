@@ -35,10 +35,10 @@ pub use bookings::{
 pub use db::{Backend, Batch, Store, StoreConfig};
 pub use deliveries::{
     Action, Attempt, AttemptOutcome, AttemptReport, Begun, By, Category, Class, Deed, Delivery, DeliveryEvent,
-    DeliveryEventKind, DeliveryFilter, DeliveryRef, DeliveryState, History, MailPhase, Moved, NewDelivery, OnTheWire,
-    story,
+    DeliveryEventKind, DeliveryFilter, DeliveryRef, DeliveryState, Gone, History, MailPhase, Moved, NewDelivery,
+    OnTheWire, story, table,
 };
-pub use domains::{Domain, DomainCheck, DomainState, NewDomainCheck};
+pub use domains::{Domain, DomainCheck, DomainRelay, DomainState, NewDomainCheck};
 pub use effects::Effect;
 pub use emails::{Email, EmailAccepted, EmailRecipients, NewEmail};
 pub use endings::{Closed, JobEnd};

@@ -13,8 +13,12 @@ use crate::error::StoreError;
 pub enum Old {
     /// What mails were filled with. The row stays, and so does its history.
     MailContents,
+    /// What callers of `POST /v1/emails` gave to be sent, of emails whose mails are all at their end.
+    EmailContents,
     /// Mails, with their attempts.
     Mails,
+    /// Calls of `POST /v1/emails` that have no mails any more.
+    Emails,
     /// Booking events, except the one that a booking stands at: it tells a repeated report from a new one.
     BookingEvents,
     /// Ticks of schedules.
@@ -26,14 +30,17 @@ impl Old {
     pub const CHUNK: u32 = 500;
 
     /// Everything, in the order in which it is taken out.
-    pub const ALL: [Self; 4] = [Self::MailContents, Self::Mails, Self::BookingEvents, Self::Ticks];
+    pub const ALL: [Self; 6] =
+        [Self::MailContents, Self::EmailContents, Self::Mails, Self::Emails, Self::BookingEvents, Self::Ticks];
 
     /// Its name in results and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MailContents => "mail_contents",
+            Self::EmailContents => "email_contents",
             Self::Mails => "mails",
+            Self::Emails => "emails",
             Self::BookingEvents => "booking_events",
             Self::Ticks => "ticks",
         }
@@ -50,8 +57,7 @@ impl Store {
         let statement = match old {
             Old::MailContents => session
                 .sql(
-                    "UPDATE deliveries SET data = '{}', content = NULL, calendar = NULL, headers_to = NULL,
-                         content_removed_at = $3
+                    "UPDATE deliveries SET data = '{}', calendar = NULL, content_removed_at = $3
                      WHERE id IN (SELECT id FROM deliveries
                                   WHERE content_removed_at IS NULL AND created_at < $1
                                     AND state IN ('sent', 'suppressed', 'cancelled', 'expired', 'failed')
@@ -60,6 +66,29 @@ impl Store {
                 .bind(At(before))
                 .bind(i64::from(Old::CHUNK))
                 .bind(At(now)),
+            Old::EmailContents => session
+                .sql(
+                    "UPDATE emails SET content = NULL
+                     WHERE id IN (SELECT e.id FROM emails e
+                                  WHERE e.content IS NOT NULL AND e.created_at < $1
+                                    AND NOT EXISTS (SELECT 1 FROM deliveries d
+                                                    WHERE d.email_id = e.id
+                                                      AND d.state NOT IN ('sent', 'suppressed', 'cancelled', 'expired',
+                                                                          'failed'))
+                                  ORDER BY e.created_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+            Old::Emails => session
+                .sql(
+                    "DELETE FROM emails
+                     WHERE id IN (SELECT e.id FROM emails e
+                                  WHERE e.created_at < $1
+                                    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.email_id = e.id)
+                                  ORDER BY e.created_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
             Old::Mails => session
                 .sql(
                     "DELETE FROM deliveries

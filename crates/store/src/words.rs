@@ -2,7 +2,7 @@
 
 /// The text is none of the words that are expected here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} {word:?}: one of {expected} is expected")]
+#[error("{word:?} is not known here: one of {expected} is expected")]
 pub struct UnknownWord {
     /// What the word should have named.
     pub what: &'static str,

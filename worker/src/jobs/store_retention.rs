@@ -25,7 +25,7 @@ const BREATH: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreRetention {
-    /// What mails were filled with.
+    /// What mails were filled with, and what callers gave to be sent.
     #[serde(with = "job::duration")]
     pub mail_contents: Duration,
     /// Mails, with their attempts and their keys.
@@ -42,8 +42,8 @@ pub struct StoreRetention {
 impl StoreRetention {
     fn kept(&self, old: Old) -> Duration {
         match old {
-            Old::MailContents => self.mail_contents,
-            Old::Mails => self.mails,
+            Old::MailContents | Old::EmailContents => self.mail_contents,
+            Old::Mails | Old::Emails => self.mails,
             Old::BookingEvents => self.booking_events,
             Old::Ticks => self.ticks,
         }
@@ -61,7 +61,8 @@ impl Job for StoreRetention {
         let day = Duration::from_secs(86_400);
         let mut wrong: Vec<FieldError> = Old::ALL
             .into_iter()
-            .filter(|old| self.kept(*old) < day)
+            // What goes with another has no time of its own.
+            .filter(|old| !matches!(old, Old::EmailContents | Old::Emails) && self.kept(*old) < day)
             .map(|old| FieldError::new(old.as_str(), "at least 1d is expected"))
             .collect();
         if self.mail_contents > self.mails {

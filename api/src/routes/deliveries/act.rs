@@ -45,7 +45,7 @@ enum Outcome {
     responses(
         (status = 200, description = "It is on its way again", body = DeliveryView),
         (status = 404, description = "No such delivery", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "It is in a state that cannot be sent again", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It is in a state that cannot be sent again, or what it said is no longer kept", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn resend(
@@ -57,7 +57,7 @@ pub async fn resend(
     let (actor, now) = (caller.actor(), state.clock.now());
     let job_id = state.new_id(&EmailSend::queue()).uuid();
     let moved = state.store.release_delivery(id, job_id, By::person(job_id, &actor), now).await?;
-    let row = done(moved, "sent again", |from| from.can(DeliveryState::Queued))?;
+    let row = done(moved, "sent again", DeliveryState::can_be_released)?;
     // Should the queue be away now: the row is written, and the sweep finds it.
     enqueue_one(&state, worker::intents::delivery(&row, now).into()).await?;
     history(&state, id).await.map(Json)
@@ -123,6 +123,7 @@ fn done(moved: Moved, what: &str, from: impl Fn(DeliveryState) -> bool) -> Resul
     match moved {
         Moved::Done(row) => Ok(row),
         Moved::Missing => Err(no_such()),
+        Moved::Gone(gone) => Err(ApiError::conflict(format!("Of the delivery, {}.", gone.why()))),
         Moved::Refused(state) => {
             let fitting = DeliveryState::ALL.iter().filter(|state| from(**state));
             let fitting: Vec<&str> = fitting.map(|state| state.as_str()).collect();

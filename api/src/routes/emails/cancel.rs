@@ -60,7 +60,7 @@ pub(super) async fn call_off(state: &State, id: &str, actor: &str) -> Result<(Uu
                 now.state
             }
             Moved::Refused(state) => state,
-            Moved::Missing => continue,
+            Moved::Missing | Moved::Gone(_) => continue,
         };
         deliveries.push(EmailDeliveryView { id: row.id, state });
     }

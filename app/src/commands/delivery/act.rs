@@ -14,6 +14,7 @@ use store::{By, DeliveryState, Moved, Store};
 use uuid::Uuid;
 use worker::jobs::email_send::EmailSend;
 
+use super::id;
 use crate::commands::reach::queue_or_new;
 use crate::output::{Cell, Colour, Column, List, Style, Table, hint, print, print_json};
 
@@ -27,7 +28,7 @@ const ACTOR: &str = "the command line";
   postrider delivery list --state held --json | jq -r '.items[].id' | xargs postrider delivery resend")]
 pub struct IdsArgs {
     /// The deliveries' ids
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = id)]
     ids: Vec<Uuid>,
     /// Answer with JSON
     #[arg(long)]
@@ -40,7 +41,7 @@ pub struct IdsArgs {
   postrider delivery cancel 01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77")]
 pub struct CancelArgs {
     /// The deliveries' ids
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = id)]
     ids: Vec<Uuid>,
     /// Answer with JSON
     #[arg(long)]
@@ -49,15 +50,15 @@ pub struct CancelArgs {
 
 /// Which mails, and what became of them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(group = clap::ArgGroup::new("outcome").required(true).args(["sent", "failed"]), after_help = "Examples:
   postrider delivery resolve --sent 01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77
   postrider delivery resolve --failed 01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77")]
 pub struct ResolveArgs {
     /// The deliveries' ids
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = id)]
     ids: Vec<Uuid>,
     /// They arrived
-    #[arg(long, required_unless_present = "failed", conflicts_with = "failed")]
+    #[arg(long)]
     sent: bool,
     /// They did not arrive, and are not to be sent again
     #[arg(long)]
@@ -71,7 +72,7 @@ pub struct ResolveArgs {
 #[derive(Debug, Serialize)]
 struct Acted {
     id: Uuid,
-    /// `queued`, `cancelled`, `sent`, `failed`, `wrong_state` or `not_found`.
+    /// `queued`, `cancelled`, `sent`, `failed`, `wrong_state`, `gone` or `not_found`.
     outcome: String,
     /// The state that it was found in, where that is why nothing was done.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +88,7 @@ impl Acted {
         let (outcome, state, said) = match moved {
             Moved::Done(row) => (row.state.to_string(), None, done.to_owned()),
             Moved::Refused(state) => ("wrong_state".to_owned(), Some(*state), format!("nothing done: it is {state}")),
+            Moved::Gone(gone) => ("gone".to_owned(), None, format!("nothing done: {}", gone.why())),
             Moved::Missing => ("not_found".to_owned(), None, "there is no such delivery".to_owned()),
         };
         Self { id, outcome, state, said, done: matches!(moved, Moved::Done(_)) }

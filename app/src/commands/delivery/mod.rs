@@ -7,6 +7,7 @@ mod show;
 use std::process::ExitCode;
 
 use store::DeliveryState;
+use uuid::Uuid;
 
 use super::load;
 use super::reach::{at_queue, at_store, store};
@@ -51,6 +52,13 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     };
     store.close().await;
     done.map_err(|e| at_queue(at_store(e, &config), &config))
+}
+
+/// A delivery's id.
+fn id(text: &str) -> Result<Uuid, String> {
+    Uuid::try_parse(text).map_err(|_| {
+        "an id such as 01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77 is expected (postrider delivery list)".to_owned()
+    })
 }
 
 /// The colour of a mail's state.

@@ -9,7 +9,7 @@ use job::{Clock, SystemClock};
 use store::{History, Store, story};
 use uuid::Uuid;
 
-use super::colour;
+use super::{colour, id};
 use crate::output::{Colour, Style, ago, fields, one_line, print, print_json, relative};
 
 /// Which mail.
@@ -19,7 +19,7 @@ use crate::output::{Colour, Style, ago, fields, one_line, print, print_json, rel
   postrider delivery show 01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77 --json | jq .attempts")]
 pub struct Args {
     /// The delivery's id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id)]
     id: Uuid,
     /// Answer with JSON, in the shape of GET /v1/deliveries/{id}
     #[arg(long)]

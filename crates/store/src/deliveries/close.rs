@@ -5,11 +5,12 @@ use uuid::Uuid;
 
 use super::settle::write_attempt;
 use super::state::{AttemptOutcome, DeliveryState};
+use super::table::{Event, Place};
 use crate::db::{At, Store};
 use crate::endings::JobEnd;
 use crate::error::StoreError;
 
-/// Ends the mail as [`DeliveryState::after_job`] says, if nothing was heard of it since `silent_since`; answers the state.
+/// Ends the mail as the table says, if nothing was heard of it since `silent_since`; answers the state.
 ///
 /// An attempt that still believes to have the mail is refused its mark from here on. Where the body had begun, the token
 /// stays: a reply that comes after all still corrects `unknown`.
@@ -22,7 +23,8 @@ pub(crate) async fn close(
     now: Timestamp,
 ) -> Result<Option<DeliveryState>, StoreError> {
     let Some(found) = store.look(id).await? else { return Ok(None) };
-    let Some(state) = found.state.after_job(found.phase, ended) else { return Ok(None) };
+    let ended_at = Place::of(found.state, found.phase).after(Event::of_job(ended));
+    let Some(state) = ended_at.map(Place::state) else { return Ok(None) };
     let unknown = state == DeliveryState::Unknown;
     let mut transaction = store.begin().await?;
     let changed = transaction

@@ -38,10 +38,6 @@ pub struct NewDelivery {
     pub locale: Option<String>,
     /// The invitation that it carries, as `mail::calendar` reads it.
     pub calendar: Option<serde_json::Value>,
-    /// What is sent or filled in and must not be read in the store: sealed by who gives it.
-    pub content: Option<Vec<u8>>,
-    /// The To and Cc to show, where several recipients share a mail; none: the recipient.
-    pub headers_to: Option<serde_json::Value>,
     /// The booking that it is about.
     pub booking_id: Option<String>,
     /// The version of the booking that it tells of: a newer one calls it off while it waits.
@@ -81,8 +77,6 @@ impl NewDelivery {
             data: serde_json::json!({}),
             locale: None,
             calendar: None,
-            content: None,
-            headers_to: None,
             booking_id: None,
             booking_version: None,
             booking_moves: None,
@@ -159,8 +153,6 @@ async fn insert_chunk(
             .bind(Json(&mail.data))
             .bind(mail.locale.as_deref())
             .bind(mail.calendar.as_ref().map(Json))
-            .bind(mail.content.as_deref())
-            .bind(mail.headers_to.as_ref().map(Json))
             .bind(mail.booking_id.as_deref())
             .bind(mail.booking_version)
             .bind(mail.booking_moves)
@@ -176,7 +168,7 @@ async fn insert_chunk(
 }
 
 /// Values of a mail that are bound: the last two are the time of writing, which stands twice, and the sweep's.
-const VALUES: usize = 23;
+const VALUES: usize = 21;
 
 /// The statement that writes `count` mails.
 fn inserting(count: usize) -> String {
@@ -188,8 +180,8 @@ fn inserting(count: usize) -> String {
     };
     format!(
         "INSERT INTO deliveries (id, idempotency_key, template, sender, category, class, recipient, recipient_key,
-             recipient_name, data, locale, calendar, content, headers_to, booking_id, booking_version, booking_moves,
-             email_id, job_id, deadline, send_at, state, release, attempts, created_at, touched_at, sweep_from)
+             recipient_name, data, locale, calendar, booking_id, booking_version, booking_moves, email_id, job_id, deadline,
+             send_at, state, release, attempts, created_at, touched_at, sweep_from)
          VALUES {}
          ON CONFLICT (idempotency_key) DO NOTHING
          RETURNING id, idempotency_key, job_id, release, state, send_at",

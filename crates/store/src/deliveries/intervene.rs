@@ -9,6 +9,7 @@ use super::record::DeliveryRef;
 use super::state::DeliveryState;
 use crate::db::{At, Record, Row, Session, Store};
 use crate::error::StoreError;
+use crate::people::ERASED_ADDRESS;
 use crate::words::words;
 
 /// How often a row that changes under our eyes is looked at again.
@@ -61,8 +62,32 @@ pub enum Moved {
     Done(DeliveryRef),
     /// The mail's state does not allow it; nothing changed.
     Refused(DeliveryState),
+    /// There is nothing left that could be sent; nothing changed.
+    Gone(Gone),
     /// There is no such mail.
     Missing,
+}
+
+/// Why a mail cannot be sent again, whatever its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// Its content was removed when its time was over, or erased with one of its readers.
+    Content,
+    /// Its recipient was erased.
+    Recipient,
+}
+
+impl Gone {
+    /// The reason, as it is told to whoever wanted it sent.
+    #[must_use]
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::Content => {
+                "what it said is no longer kept (ledger.retention.contents, or a person was erased): it cannot be sent again"
+            }
+            Self::Recipient => "its recipient was erased: it cannot be sent again",
+        }
+    }
 }
 
 /// A mail as it was found.
@@ -70,12 +95,18 @@ struct Found {
     state: DeliveryState,
     class: Class,
     deadline: Option<Timestamp>,
+    gone: Option<Gone>,
 }
 
 impl Record for Found {
     fn read(row: &Row) -> Result<Self, StoreError> {
         let deadline = row.get::<Option<At>>("deadline")?.map(Timestamp::from);
-        Ok(Self { state: row.get("state")?, class: row.get("class")?, deadline })
+        let gone = match (row.get::<String>("recipient")?, row.get::<bool>("kept")?) {
+            (erased, _) if erased == ERASED_ADDRESS => Some(Gone::Recipient),
+            (_, false) => Some(Gone::Content),
+            (_, true) => None,
+        };
+        Ok(Self { state: row.get("state")?, class: row.get("class")?, deadline, gone })
     }
 }
 
@@ -98,7 +129,7 @@ impl Store {
     }
 
     /// Sets a mail on its way again, under a new job: enqueue it under the key and the release number that this answers.
-    /// An attempt that still believes to have the mail no longer does.
+    /// An attempt that still believes to have the mail no longer does. One of which nothing is left is [`Moved::Gone`].
     ///
     /// # Errors
     /// As the database says.
@@ -110,7 +141,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Moved, StoreError> {
         let change = Change { action: Action::Resend, to: DeliveryState::Queued, job_id: Some(job_id) };
-        self.intervene(id, |from| from.can(DeliveryState::Queued), &change, by, now).await
+        self.intervene(id, DeliveryState::can_be_released, &change, by, now).await
     }
 
     /// Says what became of a mail whose fate was unknown: it was `sent`, or it was not.
@@ -144,13 +175,21 @@ impl Store {
         for _ in 0..LOOKS {
             let mut transaction = self.begin().await?;
             let found: Option<Found> = transaction
-                .sql("SELECT state, class, deadline FROM deliveries WHERE id = $1")
+                .sql(
+                    "SELECT state, class, deadline, recipient,
+                         content_removed_at IS NULL AND (email_id IS NULL OR EXISTS (
+                             SELECT 1 FROM emails e WHERE e.id = email_id AND e.content IS NOT NULL)) AS kept
+                     FROM deliveries WHERE id = $1",
+                )
                 .bind(id)
                 .optional()
                 .await?;
             let Some(found) = found else { return Ok(Moved::Missing) };
             if !may(found.state) {
                 return Ok(Moved::Refused(found.state));
+            }
+            if let (DeliveryState::Queued, Some(gone)) = (change.to, found.gone) {
+                return Ok(Moved::Gone(gone));
             }
             if let Some(row) = moved(&mut transaction, id, &found, change, by, now).await? {
                 note(&mut transaction, id, &found, change, by, now).await?;
@@ -179,7 +218,7 @@ async fn moved(
              SET state = $3, release = release + $4, job_id = COALESCE($5, job_id), sent_at = $6, deadline = $7,
                  lease_token = NULL, phase = NULL, next_attempt_at = NULL, job_ended = NULL, touched_at = $8,
                  sweep_from = $8
-             WHERE id = $1 AND state = $2
+             WHERE id = $1 AND state = $2 AND ($4 = 0 OR content_removed_at IS NULL)
              RETURNING id, idempotency_key, job_id, release, state, send_at",
         )
         .bind(id)

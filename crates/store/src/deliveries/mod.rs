@@ -10,8 +10,8 @@
 //! 6. A job that ended without bringing its mail to an end takes the mail with it (`close`).
 //! 7. Anyone may ask what became of it (`read`, `history`), and is answered in words (`story`).
 //!
-//! [`DeliveryState::can`] is the table of all moves; every update names its sources from it. [`Class`] says what differs
-//! between kinds of mail.
+//! [`table`] is the table of all moves; every update names its sources from it. [`Class`] says what differs between kinds of
+//! mail.
 
 mod batch;
 mod begin;
@@ -27,13 +27,14 @@ mod record;
 mod settle;
 mod state;
 mod story;
+pub mod table;
 
 pub use begin::{Begun, OnTheWire};
 pub use class::{Category, Class};
 pub use events::{DeliveryEvent, DeliveryEventKind};
 pub use history::{Deed, History};
 pub use insert::NewDelivery;
-pub use intervene::{Action, By, Moved};
+pub use intervene::{Action, By, Gone, Moved};
 pub use read::DeliveryFilter;
 pub use record::{Attempt, Delivery, DeliveryRef};
 pub use settle::AttemptReport;

@@ -57,8 +57,7 @@ impl Store {
         let after = cursor.map(Cursor::parse).transpose()?;
         let limit = limit.clamp(1, LARGEST_PAGE);
 
-        let mut text =
-            concat!("SELECT ", delivery_columns!(listed), ", NULL AS content FROM deliveries WHERE 1 = 1").to_owned();
+        let mut text = concat!("SELECT ", delivery_columns!(), " FROM deliveries WHERE 1 = 1").to_owned();
         let mut placeholders = (1..).map(|n| format!("${n}"));
         let mut next = || placeholders.next().unwrap_or_default();
         if filter.recipient.is_some() {

@@ -36,10 +36,6 @@ pub struct Delivery {
     pub locale: Option<String>,
     /// The invitation that it carries, as `mail::calendar` reads it.
     pub calendar: Option<serde_json::Value>,
-    /// What is sent or filled in and must not be read here, sealed; none in lists.
-    pub content: Option<Vec<u8>>,
-    /// The To and Cc that are shown, where several recipients share a mail.
-    pub headers_to: Option<serde_json::Value>,
     /// The booking that it is about.
     pub booking_id: Option<String>,
     /// The version of the booking that it tells of.
@@ -78,18 +74,21 @@ pub struct Delivery {
     pub touched_at: Timestamp,
     /// When the receiver took it.
     pub sent_at: Option<Timestamp>,
+    /// When what it was filled with was removed, because its time was over.
+    pub content_removed_at: Option<Timestamp>,
 }
 
-/// Names the columns of [`Delivery`]: never `*`, which breaks prepared statements when a migration adds a column. Lists,
-/// which may be long, go without the content.
+/// Names the columns of [`Delivery`]: never `*`, which breaks prepared statements when a migration adds a column.
+///
+/// Two columns of the table, `content` and `headers_to`, are neither written nor read: what callers give is in
+/// `emails.content`, whom it is shown to be for in `emails.recipients`. They stay, because steps only add, so that the
+/// release before runs on while a newer one is rolled out.
 macro_rules! delivery_columns {
-    (listed) => {
-        "id, idempotency_key, template, sender, category, class, recipient, recipient_name, data, locale, calendar,
-         headers_to, booking_id, booking_version, booking_moves, send_at, email_id, subject, state, phase, release,
-         attempts, message_id, mail_date, job_id, deadline, next_attempt_at, last_error, created_at, touched_at, sent_at"
-    };
     () => {
-        concat!(delivery_columns!(listed), ", content")
+        "id, idempotency_key, template, sender, category, class, recipient, recipient_name, data, locale, calendar,
+         booking_id, booking_version, booking_moves, send_at, email_id, subject, state, phase, release, attempts,
+         message_id, mail_date, job_id, deadline, next_attempt_at, last_error, created_at, touched_at, sent_at,
+         content_removed_at"
     };
 }
 pub(super) use delivery_columns;
@@ -109,8 +108,6 @@ impl Record for Delivery {
             data: row.get::<Json<serde_json::Value>>("data")?.0,
             locale: row.get("locale")?,
             calendar: row.get::<Option<Json<serde_json::Value>>>("calendar")?.map(|json| json.0),
-            content: row.get("content")?,
-            headers_to: row.get::<Option<Json<serde_json::Value>>>("headers_to")?.map(|json| json.0),
             booking_id: row.get("booking_id")?,
             booking_version: row.get("booking_version")?,
             booking_moves: row.get("booking_moves")?,
@@ -130,6 +127,7 @@ impl Record for Delivery {
             created_at: row.get::<At>("created_at")?.0,
             touched_at: row.get::<At>("touched_at")?.0,
             sent_at: time("sent_at")?,
+            content_removed_at: time("content_removed_at")?,
         })
     }
 }

@@ -117,6 +117,11 @@ fn event(event: &DeliveryEvent) -> String {
 
 /// What can be done about it.
 fn way_out(mail: &Delivery) -> Option<String> {
+    if let Some(at) = mail.content_removed_at
+        && mail.state.can_be_released()
+    {
+        return Some(format!("What it said was removed at {}: it cannot be sent again.", second(at)));
+    }
     Some(match mail.state {
         DeliveryState::Held => {
             "It leaves by itself when its domain passes the checks (postrider domain check); or resend or cancel it."

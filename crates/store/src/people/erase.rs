@@ -59,7 +59,6 @@ struct MailBody {
     id: Uuid,
     data: serde_json::Value,
     calendar: Option<serde_json::Value>,
-    headers_to: Option<serde_json::Value>,
     subject: Option<String>,
 }
 
@@ -70,7 +69,6 @@ impl Record for MailBody {
             id: row.get("id")?,
             data: row.get::<Json<serde_json::Value>>("data")?.0,
             calendar: json("calendar")?,
-            headers_to: json("headers_to")?,
             subject: row.get("subject")?,
         })
     }
@@ -105,7 +103,7 @@ impl Store {
         erased.cancelled = own_mails(&mut session, &address, now).await?;
         for id in &bookings {
             let others = session
-                .sql("SELECT id, data, calendar, headers_to, subject FROM deliveries WHERE booking_id = $1")
+                .sql("SELECT id, data, calendar, subject FROM deliveries WHERE booking_id = $1")
                 .bind(id.as_str())
                 .all()
                 .await?;
@@ -202,7 +200,7 @@ async fn own_mails(session: &mut Session, address: &str, now: Timestamp) -> Resu
     session
         .sql(
             "UPDATE deliveries SET recipient = $2, recipient_key = $2, recipient_name = NULL, data = $3, subject = NULL,
-                 calendar = NULL, content = NULL, headers_to = NULL, last_error = NULL, locale = NULL
+                 calendar = NULL, last_error = NULL, locale = NULL
              WHERE recipient_key = $1",
         )
         .bind(address)
@@ -215,10 +213,10 @@ async fn own_mails(session: &mut Session, address: &str, now: Timestamp) -> Resu
 
 /// Takes the person out of what others were written.
 async fn others_mails(session: &mut Session, mails: Vec<MailBody>, traces: &Traces) -> Result<(), StoreError> {
-    for MailBody { id, mut data, mut calendar, mut headers_to, mut subject } in mails {
+    for MailBody { id, mut data, mut calendar, mut subject } in mails {
         let mut changed = traces.out_of_json(&mut data);
-        for json in [&mut calendar, &mut headers_to].into_iter().flatten() {
-            changed |= traces.out_of_json(json);
+        if let Some(calendar) = &mut calendar {
+            changed |= traces.out_of_json(calendar);
         }
         if let Some(left) = subject.as_deref().and_then(|subject| traces.out_of(subject)) {
             subject = Some(left);
@@ -226,11 +224,10 @@ async fn others_mails(session: &mut Session, mails: Vec<MailBody>, traces: &Trac
         }
         if changed {
             session
-                .sql("UPDATE deliveries SET data = $2, calendar = $3, headers_to = $4, subject = $5 WHERE id = $1")
+                .sql("UPDATE deliveries SET data = $2, calendar = $3, subject = $4 WHERE id = $1")
                 .bind(id)
                 .bind(Json(&data))
                 .bind(calendar.as_ref().map(Json))
-                .bind(headers_to.as_ref().map(Json))
                 .bind(subject.as_deref())
                 .run()
                 .await?;
@@ -258,10 +255,7 @@ async fn email(session: &mut Session, id: Uuid, traces: &Traces) -> Result<(), S
         .bind(id)
         .run()
         .await?;
-    let others: Vec<MailBody> = session
-        .sql("SELECT id, data, calendar, headers_to, subject FROM deliveries WHERE email_id = $1")
-        .bind(id)
-        .all()
-        .await?;
+    let others: Vec<MailBody> =
+        session.sql("SELECT id, data, calendar, subject FROM deliveries WHERE email_id = $1").bind(id).all().await?;
     others_mails(session, others, traces).await
 }

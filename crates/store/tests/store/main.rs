@@ -13,6 +13,7 @@ mod endings;
 mod faults;
 mod intents;
 mod keys;
+mod ledger_table;
 mod lists;
 mod migrations;
 mod orders;

@@ -1,14 +1,15 @@
 //! Taking out what is old: only what is at its end, a piece at a time, the key longer than the content.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
 use store::{
-    Accepted, AttemptReport, BookingEventKind, CatchUp, NewTick, Old, Overlap, ScheduleSpec, TickCause, TickEnd,
-    TickLimits,
+    Accepted, AttemptReport, BookingEventKind, CatchUp, DeliveryState, EmailAccepted, EmailRecipients, Gone, Moved,
+    NewDelivery, NewEmail, NewTick, Old, Overlap, ScheduleSpec, TickCause, TickEnd, TickLimits, story,
 };
 
-use crate::both::{World, at, event, fresh_id, mail, on_both, snapshot};
+use crate::both::{World, at, by, event, fresh_id, mail, on_both, snapshot};
 
 async fn sent(world: &World, key: &str, seconds: i64) -> uuid::Uuid {
     let mail = world.store.insert_deliveries(&[mail(key)], at(seconds)).await.unwrap().remove(0);
@@ -33,6 +34,70 @@ on_both! {
         assert_eq!(world.store.get_delivery(old).await.unwrap(), None);
         assert!(world.store.get_delivery(young).await.unwrap().is_some());
         assert!(world.store.get_delivery(waiting.id).await.unwrap().is_some());
+    }
+
+    async fn a_mail_of_which_nothing_is_left_is_not_sent_again_and_says_why(world) {
+        let store = &world.store;
+        let failed = async |key: &str, email_id| {
+            let new = NewDelivery { email_id, ..mail(key) };
+            let mail = store.insert_deliveries(&[new], at(0)).await.unwrap().remove(0);
+            store.begin_sending(mail.id, 1, at(0)).await.unwrap();
+            store.mark_failed(mail.id, 1, &AttemptReport::default(), at(0)).await.unwrap();
+            mail.id
+        };
+        let release = async |id| store.release_delivery(id, fresh_id(), by(), at(2_000)).await.unwrap();
+        let (ours, theirs) = (failed("ours", None).await, failed("theirs", Some(fresh_id())).await);
+        assert_eq!(release(theirs).await, Moved::Gone(Gone::Content), "what the caller gave is gone");
+        store.take_out(Old::MailContents, at(500), at(1_000)).await.unwrap();
+        assert_eq!(release(ours).await, Moved::Gone(Gone::Content));
+        let told = story(&store.delivery_history(ours).await.unwrap().unwrap(), at(2_000));
+        assert!(told.last().unwrap().contains("cannot be sent again"), "{told:?}");
+
+        let erased = failed("erased", None).await;
+        store.begin_sending(erased, 2, at(1)).await.unwrap();
+        let sending = world.mail("sending").await.id;
+        store.begin_sending(sending, 1, at(1)).await.unwrap();
+        store.erase_person("zoe@people.test", "hash", at(2)).await.unwrap();
+        store.mark_failed(sending, 1, &AttemptReport::default(), at(3)).await.unwrap();
+        assert_eq!(release(sending).await, Moved::Gone(Gone::Recipient));
+        assert_eq!(release(erased).await, Moved::Refused(DeliveryState::Cancelled));
+    }
+
+    async fn what_a_caller_gave_goes_with_the_contents_and_the_call_with_its_mails(world) {
+        let store = &world.store;
+        let accept = async |id, seconds| {
+            let new = NewEmail {
+                id,
+                idempotency_key: None,
+                payload_hash: [0; 32],
+                sender: "hello".to_owned(),
+                template: None,
+                content: b"sealed".to_vec(),
+                recipients: EmailRecipients::default(),
+                tags: BTreeMap::new(),
+                send_at: None,
+                deliveries: vec![NewDelivery { email_id: Some(id), ..mail(&format!("email:{id}")) }],
+            };
+            let EmailAccepted::New(rows) = store.accept_email(&new, at(seconds)).await.unwrap() else { panic!("new") };
+            rows[0].id
+        };
+        let (old, waiting, young) = (fresh_id(), fresh_id(), fresh_id());
+        let mail = accept(old, 0).await;
+        accept(waiting, 0).await;
+        accept(young, 1_000).await;
+        store.begin_sending(mail, 1, at(1)).await.unwrap();
+        store.mark_sent(mail, 1, &AttemptReport::default(), at(2)).await.unwrap();
+        assert_eq!(store.take_out(Old::EmailContents, at(500), at(2_000)).await.unwrap(), 1);
+        assert_eq!(store.take_out(Old::EmailContents, at(500), at(2_000)).await.unwrap(), 0);
+        let content = async |id| store.get_email(id).await.unwrap().map(|email| email.content);
+        assert_eq!(content(old).await, Some(None));
+        assert_eq!((content(waiting).await, content(young).await), (Some(Some(b"sealed".to_vec())), Some(Some(b"sealed".to_vec()))));
+
+        assert_eq!(store.take_out(Old::Emails, at(500), at(2_000)).await.unwrap(), 0, "its mail is still there");
+        assert_eq!(store.take_out(Old::Mails, at(500), at(2_000)).await.unwrap(), 1);
+        assert_eq!(store.take_out(Old::Emails, at(500), at(2_000)).await.unwrap(), 1);
+        assert_eq!(content(old).await, None);
+        assert!(content(waiting).await.is_some() && content(young).await.is_some());
     }
 
     async fn the_event_that_a_booking_stands_at_stays(world) {
