@@ -5,7 +5,7 @@ use axum::extract::State as Shared;
 use jiff::Timestamp;
 use mail::gate::{Finding, Report};
 use serde::Serialize;
-use store::{Domain, DomainCheck};
+use store::{Domain, DomainCheck, DomainRelay};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -50,6 +50,27 @@ pub struct DomainView {
     next_check_at: Option<Timestamp>,
     /// The DKIM selector that signs, if it was rotated; null: the configuration says.
     selector: Option<String>,
+    /// Where it stands with the second relay, if there is one. All else is about the first.
+    relays: Vec<DomainRelayView>,
+}
+
+/// A domain with a further relay.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DomainRelayView {
+    /// The relay, as in the deliveries' attempts.
+    #[schema(example = "other-relay.example.com:587")]
+    relay: String,
+    /// As that of the domain. Only a relay that is `verified`, or was lately, takes over.
+    #[schema(value_type = String, example = "verified")]
+    state: &'static str,
+    /// What is wrong, in one line; null if nothing is.
+    reason: Option<String>,
+    /// When it was last looked at.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    checked_at: Option<Timestamp>,
+    /// When that was last good.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    verified_at: Option<Timestamp>,
 }
 
 /// A domain with what was found.
@@ -80,6 +101,8 @@ pub struct FindingView {
     source: String,
     /// The record that would mend it; null if there is none.
     publish: Option<PublishView>,
+    /// The relay that it is about; null: about all mail of the domain.
+    relay: Option<String>,
 }
 
 /// A record to publish.
@@ -127,6 +150,7 @@ impl From<Finding> for FindingView {
                 kind: record.kind,
                 value: record.value,
             }),
+            relay: finding.relay,
         }
     }
 }
@@ -289,5 +313,18 @@ fn view(domain: Domain, senders: &[String], held: u64) -> DomainView {
         verified_at: domain.verified_at,
         next_check_at: domain.next_check_at,
         selector: domain.selector,
+        relays: domain.relays.into_iter().map(DomainRelayView::from).collect(),
+    }
+}
+
+impl From<DomainRelay> for DomainRelayView {
+    fn from(relay: DomainRelay) -> Self {
+        Self {
+            relay: relay.relay,
+            state: relay.state.as_str(),
+            reason: relay.reason,
+            checked_at: relay.checked_at,
+            verified_at: relay.verified_at,
+        }
     }
 }

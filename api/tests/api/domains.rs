@@ -24,10 +24,8 @@ async fn scene() -> (App, DnsServer) {
         reply_domains: Vec::new(),
         bounce_domain: bounce_domain(DEV_DOMAIN),
         helo: ehlo_name(DEV_DOMAIN),
-        egress: vec!["127.0.0.1".parse().unwrap()],
-        relay_includes: Vec::new(),
+        routes: vec![mail::gate::Route { egress: vec!["127.0.0.1".parse().unwrap()], ..mail::gate::Route::default() }],
         keys: vec![PlannedKey { selector: "s1".to_owned(), public_txt: key.public_txt(), signer }],
-        relay: None,
     };
     let client = Client::new(Settings::default(), Arc::new(SystemResolver));
     let gate = Gate::new(Dns::new(&[dns.addr()]).unwrap(), client, vec![plan]);

@@ -23,7 +23,10 @@ pub async fn check(report: &mut Report, config: &Config, dev: bool) {
             "mail.transport is not set: mails wait",
             "set mail.transport, such as smtp+starttls://user:password@relay.example.com",
         ),
-        Some(relay) => reach(report, relay, mail.timeouts.connect).await,
+        Some(relay) => reach(report, "relay", relay, mail.timeouts.connect).await,
+    }
+    if let Some(relay) = &mail.fallback {
+        reach(report, "second relay", relay, mail.timeouts.connect).await;
     }
     match wire::must_be_reachable(config) {
         Ok(()) => {}
@@ -36,15 +39,18 @@ pub async fn check(report: &mut Report, config: &Config, dev: bool) {
 }
 
 /// Whether somebody listens there; nothing is said to them.
-async fn reach(report: &mut Report, relay: &Relay, patience: Duration) {
+async fn reach(report: &mut Report, which: &'static str, relay: &Relay, patience: Duration) {
     let begun = Instant::now();
     let connected = timeout(patience, TcpStream::connect((relay.host.as_str(), relay.port))).await;
-    let advice = "see that mail.transport names it and that no firewall stands between; mail waits until then";
+    let advice = match which {
+        "relay" => "see that mail.transport names it and that no firewall stands between; mail waits until then",
+        _ => "see that mail.fallback names it and that no firewall stands between; nothing takes over until then",
+    };
     match connected {
         Ok(Ok(stream)) => {
             let took = milliseconds(begun.elapsed());
             let far = stream.peer_addr().is_ok_and(|address| !address.ip().is_loopback());
-            report.ok("mail", "relay", format!("{relay} takes connections, in {took}"));
+            report.ok("mail", which, format!("{relay} takes connections, in {took}"));
             if far && relay.tls == RelayTls::None {
                 report.warn(
                     "mail",
@@ -54,8 +60,8 @@ async fn reach(report: &mut Report, relay: &Relay, patience: Duration) {
                 );
             }
         }
-        Ok(Err(e)) => report.fail("mail", "relay", format!("{relay}: {e}"), advice),
-        Err(_) => report.fail("mail", "relay", format!("{relay}: no connection within {patience:?}"), advice),
+        Ok(Err(e)) => report.fail("mail", which, format!("{relay}: {e}"), advice),
+        Err(_) => report.fail("mail", which, format!("{relay}: no connection within {patience:?}"), advice),
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use config::{Config, Dkim, Mail, RelayTls};
-use mail::gate::RelayLink;
+use config::{Config, Dkim, Mail, Relay, RelayTls};
+use mail::gate::{RelayLink, Route};
 use mail::{DkimKey, DkimSigner, Dns};
 use outbound::{Client, IpNet, Resolve, Settings, SystemResolver};
 use worker::Gate;
@@ -102,16 +102,39 @@ pub fn new_plan(mail: &Mail, domain: &str) -> anyhow::Result<Plan> {
         reply_domains: Vec::new(),
         bounce_domain: mail.bounce_domain(domain).to_ascii_lowercase(),
         helo: mail.helo_name(domain).to_ascii_lowercase(),
-        egress: mail.egress.clone(),
-        relay_includes: mail.relay_include.clone(),
+        routes: routes(mail),
         keys,
-        relay: mail.transport.as_ref().map(|relay| RelayLink {
-            host: relay.host.clone(),
-            port: relay.port,
-            encrypted: relay.tls != RelayTls::None,
-            implicit_tls: relay.tls == RelayTls::Implicit,
-        }),
     })
+}
+
+/// The ways on which mail leaves: by the relay, and by the one that takes over.
+fn routes(mail: &Mail) -> Vec<Route> {
+    let first = Route {
+        egress: mail.egress.clone(),
+        includes: mail.relay_include.clone(),
+        ..mail.transport.as_ref().map(route).unwrap_or_default()
+    };
+    let second = mail.fallback.as_ref().map(|relay| Route {
+        egress: mail.fallback_egress.clone(),
+        includes: mail.fallback_include.clone(),
+        ..route(relay)
+    });
+    [first].into_iter().chain(second).collect()
+}
+
+fn route(relay: &Relay) -> Route {
+    let link = RelayLink {
+        host: relay.host.clone(),
+        port: relay.port,
+        encrypted: relay.tls != RelayTls::None,
+        implicit_tls: relay.tls == RelayTls::Implicit,
+    };
+    Route { relay: relay_name(relay), link: Some(link), ..Route::default() }
+}
+
+/// What a relay is called in the ledger and in the verdicts on domains.
+pub(super) fn relay_name(relay: &Relay) -> String {
+    format!("{}:{}", relay.host, relay.port)
 }
 
 fn planned_key(domain: &str, dkim: &Dkim) -> anyhow::Result<PlannedKey> {

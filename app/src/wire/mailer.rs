@@ -81,7 +81,7 @@ fn relay_config(mail: &Mail, relay: &Relay, ehlo_name: String) -> mail::RelayCon
     });
     let waits = &mail.timeouts;
     mail::RelayConfig {
-        name: format!("{}:{}", relay.host, relay.port),
+        name: super::gate::relay_name(relay),
         host: relay.host.clone(),
         port: relay.port,
         security: match relay.tls {

@@ -117,6 +117,21 @@ fn a_bad_sender_is_named_and_a_line_break_never_reaches_a_header() {
     assert!(text.contains("must be one of booking, ") && text.contains("account, security, alert, report"), "{text}");
     let text = refused("POSTRIDER__MAIL__FALLBACK", "smtp://127.0.0.1:2525");
     assert!(text.contains("mail.fallback") && text.contains("mail.transport"), "{text}");
+    let text = refused("POSTRIDER__MAIL__FALLBACK_EGRESS", "203.0.113.26");
+    assert!(text.contains("mail.fallback_include") && text.contains("mail.fallback,"), "{text}");
+    let both = |more: &[(&str, &str)]| {
+        let set = [("TRANSPORT", "smtp://127.0.0.1:25"), ("FALLBACK", "smtp://127.0.0.1:26")];
+        let key = ("POSTRIDER__SECRETS__KEYS__K1".to_owned(), "0123456789abcdef".repeat(4));
+        let mail =
+            set.iter().chain(more).map(|(name, value)| (format!("POSTRIDER__MAIL__{name}"), (*value).to_owned()));
+        Config::load(None, mail.chain([key])).map_err(|e| e.to_string())
+    };
+    let text = both(&[]).expect_err("nobody knows what SPF must let in");
+    assert!(text.contains("mail.fallback") && text.contains("fallback_include or fallback_egress"), "{text}");
+    assert_eq!(
+        both(&[("FALLBACK_INCLUDE", "spf.a.example,spf.b.example")]).expect("it is right").mail.fallback_include.len(),
+        2
+    );
     assert!(
         refused("POSTRIDER__MAIL__DOMAIN", "localhost").contains("mail.domain = \"localhost\": must be a domain name")
     );

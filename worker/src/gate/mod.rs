@@ -6,7 +6,8 @@
 //!    at then and there, once for all mails that wait for it.
 //! 3. [`Gate::check`] looks, and writes what follows ([`policy`]): the domain's row, a line of history, a notice to the
 //!    operators when mail begins to be held. When a domain is good, what was held for it is released.
-//! 4. [`watch`] sees to it that every domain is looked at when it is due: at the start, hourly, and sooner when something
+//! 4. Where there is a second relay, [`Gate::pass_by`] is asked before it gets a mail: each relay has a verdict of its own.
+//! 5. [`watch`] sees to it that every domain is looked at when it is due: at the start, hourly, and sooner when something
 //!    is wrong or a receiver complained.
 //!
 //! What is known is shared by all processes through the store, and read again after a few seconds.
@@ -28,7 +29,7 @@ use job::{Clock, IdSource, QueueName};
 use mail::gate::{Depth, Report, Severity};
 use mail::{DkimSigner, Dns};
 use queue::Broker;
-use store::{Domain, NewDomainCheck, Store, StoreError};
+use store::{Domain, DomainRelay, NewDomainCheck, Store, StoreError};
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
@@ -43,6 +44,8 @@ use policy::Turn;
 
 /// The kind of the notice that mail of a domain is held.
 pub const HELD: &str = "domain.held";
+/// The kind of the notice that the second relay cannot take over, because mail that it sends would not authenticate.
+pub const FALLBACK_HELD: &str = "domain.fallback_held";
 /// A receiver's complaint leads to a look at the DNS, but not more often than this.
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
 /// How often a result is written again when somebody else was quicker.
@@ -166,6 +169,30 @@ impl Gate {
         Ok(decide(checked.map(|checked| checked.domain).as_ref(), means.clock.now()))
     }
 
+    /// Whether mail of `domain` may leave now by this further relay. Asked only when the first one cannot take it.
+    ///
+    /// # Errors
+    /// The store's: then nobody knows.
+    pub async fn pass_by(&self, means: Means<'_>, domain: &str, relay: &str) -> Result<Decision, StoreError> {
+        let now = means.clock.now();
+        let known = self.known.read(domain, means.store, now).await?;
+        if !policy::must_look_by(known.as_ref(), relay, now) {
+            return Ok(policy::decide_by(known.as_ref(), relay, now));
+        }
+        let planned = self.plans.get(domain).is_some_and(|plan| plan.further_relays().any(|known| known == relay));
+        let (true, Some(looking)) = (planned, self.looking.get(domain)) else {
+            return Ok(Decision::Hold(format!("nobody looks at mail of {domain} by the relay {relay}")));
+        };
+        let _alone = looking.lock().await;
+        let now = means.clock.now();
+        let known = self.known.read(domain, means.store, now).await?;
+        if !policy::must_look_by(known.as_ref(), relay, now) {
+            return Ok(policy::decide_by(known.as_ref(), relay, now));
+        }
+        let checked = self.check(means, domain, Cause::FirstSend, false).await?;
+        Ok(policy::decide_by(checked.map(|checked| checked.domain).as_ref(), relay, means.clock.now()))
+    }
+
     /// Looks at a domain and writes what follows; `None` for a domain that nobody sends from. `everything` also looks at
     /// what is only good to know.
     ///
@@ -184,11 +211,11 @@ impl Gate {
         let subject = plan.subject(before.as_ref(), now);
         let depth = if everything { Depth::Everything(&self.client) } else { Depth::Records };
         let report = mail::gate::check(&subject, &self.dns, depth, now).await;
-        let (stored, turn) = self.write(means, domain, &report, cause).await?;
-        self.tell(means, plan, &stored, turn).await;
-        let released = match decide(Some(&stored), means.clock.now()) {
-            Decision::Hold(_) => 0,
-            Decision::Send | Decision::Warn(_) => release::held(means, plan).await?,
+        let (stored, turns) = self.write(means, plan, &report, cause).await?;
+        self.tell(means, plan, &stored, turns).await;
+        let released = match may_leave(plan, &stored, means.clock.now()) {
+            true => release::held(means, plan).await?,
+            false => 0,
         };
         Ok(Some(Checked { domain: stored, report, released }))
     }
@@ -213,7 +240,7 @@ impl Gate {
         let now = means.clock.now();
         let Some(plan) = self.plans.get(domain) else { return Ok(()) };
         if let Some(stored) = means.store.domain(domain).await?
-            && !matches!(policy::decide(&stored, now), Decision::Hold(_))
+            && may_leave(plan, &stored, now)
         {
             self.known.write(stored, now);
             release::held(means, plan).await?;
@@ -236,18 +263,27 @@ impl Gate {
     async fn write(
         &self,
         means: Means<'_>,
-        domain: &str,
+        plan: &Plan,
         report: &Report,
         cause: Cause,
-    ) -> Result<(Domain, Turn), StoreError> {
+    ) -> Result<(Domain, Turns), StoreError> {
         for _ in 0..TRIES {
             let now = means.clock.now();
-            let before = means.store.domain(domain).await?.unwrap_or_else(|| Domain::unknown(domain));
-            let (mut stored, turn) = policy::after_check(&before, report, now);
+            let before = means.store.domain(&plan.domain).await?.unwrap_or_else(|| Domain::unknown(&plan.domain));
+            let first = report.by(plan.first_relay());
+            let (mut stored, turn) = policy::after_check(&before, &first, now);
+            let mut turns = Turns { first: turn, further: Vec::new() };
+            stored.relays.clear();
+            for relay in plan.further_relays() {
+                let (standing, turn) = policy::after_check_by(&before, report, relay, now);
+                stored.next_check_at = stored.next_check_at.min(standing.next_check_at);
+                turns.further.push(turn);
+                stored.relays.push(standing);
+            }
             let new = is_news(before.report.as_ref(), report).then(|| NewDomainCheck {
                 id: means.ids.next(&emails()).uuid(),
                 cause: cause.as_str().to_owned(),
-                verdict: report.verdict().as_str().to_owned(),
+                verdict: first.verdict().as_str().to_owned(),
                 state: stored.state,
                 report: as_json(report),
             });
@@ -255,31 +291,69 @@ impl Gate {
             if means.store.save_domain(&stored, new.as_ref(), now).await? {
                 stored.revision += 1;
                 self.known.write(stored.clone(), now);
-                return Ok((stored, turn));
+                return Ok((stored, turns));
             }
         }
         Err(StoreError::Contended)
     }
 
-    async fn tell(&self, means: Means<'_>, plan: &Plan, stored: &Domain, turn: Turn) {
+    async fn tell(&self, means: Means<'_>, plan: &Plan, stored: &Domain, turns: Turns) {
         let labels = BTreeMap::from([("domain".to_owned(), plan.domain.clone())]);
         let reason = stored.reason.clone().unwrap_or_default();
-        match turn {
+        match turns.first {
             Turn::Nothing => {}
             Turn::Doubted => warn!(domain = plan.domain, reason, "a domain is in doubt: its mail is still sent"),
             Turn::Held => {
+                let title = match may_leave(plan, stored, means.clock.now()) {
+                    true => format!("Mail of {} leaves by its second relay only", plan.domain),
+                    false => format!("Mail of {} is held", plan.domain),
+                };
                 let notice = Notice {
                     kind: HELD.to_owned(),
                     severity: Weight::Critical,
-                    title: format!("Mail of {} is held", plan.domain),
+                    title,
                     detail: format!("It would not authenticate at its receivers: {reason}"),
-                    labels,
+                    labels: labels.clone(),
                 };
                 means.notices.raise(notice).await;
             }
             Turn::Mended => {
                 info!(domain = plan.domain, "a domain authenticates again");
-                means.notices.resolve(HELD, labels).await;
+                means.notices.resolve(HELD, labels.clone()).await;
+            }
+        }
+        for (relay, turn) in stored.relays.iter().zip(turns.further) {
+            let mut labels = labels.clone();
+            labels.insert("relay".to_owned(), relay.relay.clone());
+            self.tell_of_relay(means, plan, stored, relay, turn, labels).await;
+        }
+    }
+
+    /// What has changed with a further relay.
+    async fn tell_of_relay(
+        &self,
+        means: Means<'_>,
+        plan: &Plan,
+        stored: &Domain,
+        relay: &DomainRelay,
+        turn: Turn,
+        labels: BTreeMap<String, String>,
+    ) {
+        let reason = relay.reason.clone().unwrap_or_default();
+        match turn {
+            Turn::Nothing => {}
+            Turn::Doubted => warn!(domain = plan.domain, relay = relay.relay, reason, "a second relay is in doubt"),
+            Turn::Held => {
+                let (severity, title) = match may_leave(plan, stored, means.clock.now()) {
+                    true => (Weight::Warning, format!("No second relay for mail of {}", plan.domain)),
+                    false => (Weight::Critical, format!("Mail of {} is held: no relay may take it", plan.domain)),
+                };
+                let detail = format!("What {} sends would not authenticate at its receivers: {reason}", relay.relay);
+                means.notices.raise(Notice { kind: FALLBACK_HELD.to_owned(), severity, title, detail, labels }).await;
+            }
+            Turn::Mended => {
+                info!(domain = plan.domain, relay = relay.relay, "a second relay may take over again");
+                means.notices.resolve(FALLBACK_HELD, labels).await;
             }
         }
     }
@@ -289,6 +363,19 @@ impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("domains", &self.plans.keys().collect::<Vec<_>>()).finish_non_exhaustive()
     }
+}
+
+/// What has changed with a check, for the first relay and for each further one.
+struct Turns {
+    first: Turn,
+    further: Vec<Turn>,
+}
+
+/// Whether mail of a domain may leave by any of its relays.
+fn may_leave(plan: &Plan, stored: &Domain, now: Timestamp) -> bool {
+    let holds = |decision: Decision| matches!(decision, Decision::Hold(_));
+    !holds(policy::decide(stored, now))
+        || plan.further_relays().any(|relay| !holds(policy::decide_by(Some(stored), relay, now)))
 }
 
 fn decide(known: Option<&Domain>, now: Timestamp) -> Decision {

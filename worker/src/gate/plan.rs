@@ -1,14 +1,13 @@
 //! What a domain's mail will look like to a receiver: from the configuration, and, where its key was rotated, the store.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use job::clock::after;
 use mail::DkimSigner;
-use mail::gate::{KeyUse, RelayLink, SigningKey, Subject};
+use mail::gate::{KeyUse, Route, SigningKey, Subject};
 use store::Domain;
 
 /// How long the record of a key that no longer signs is needed: mail may be on its way, or be verified late.
@@ -42,14 +41,10 @@ pub struct Plan {
     pub bounce_domain: String,
     /// The EHLO name.
     pub helo: String,
-    /// The addresses that mail leaves from.
-    pub egress: Vec<IpAddr>,
-    /// The relays' names in SPF.
-    pub relay_includes: Vec<String>,
+    /// The ways on which its mail reaches receivers, the usual one first; at least one.
+    pub routes: Vec<Route>,
     /// All keys of the domain.
     pub keys: Vec<PlannedKey>,
-    /// The way to the relay.
-    pub relay: Option<RelayLink>,
 }
 
 impl Plan {
@@ -69,11 +64,20 @@ impl Plan {
             bounce_domain: self.bounce_domain.clone(),
             bounce_local: "bounces".to_owned(),
             helo: self.helo.clone(),
-            egress: self.egress.clone(),
-            relay_includes: self.relay_includes.clone(),
+            routes: self.routes.clone(),
             keys: keys.filter(|key| key.used != KeyUse::Next || self.keys.len() > 1).collect(),
-            relay: self.relay.clone(),
         }
+    }
+
+    /// The name of the first relay; empty where none is configured.
+    #[must_use]
+    pub fn first_relay(&self) -> &str {
+        self.routes.first().map_or("", |route| route.relay.as_str())
+    }
+
+    /// The relays that may take over, by name.
+    pub fn further_relays(&self) -> impl Iterator<Item = &str> {
+        self.routes.iter().skip(1).map(|route| route.relay.as_str())
     }
 
     /// What a selector is used for.

@@ -1,4 +1,5 @@
-//! What follows from what is known of a domain: pure rules, without I/O.
+//! What follows from what is known of a domain: pure rules, without I/O. Where there is a second relay they hold for it as for
+//! a domain of its own ([`decide_by`], [`after_check_by`]).
 //!
 //! | known | mail |
 //! |---|---|
@@ -19,7 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use job::clock::after;
 use mail::gate::{Report, Verdict};
-use store::{Domain, DomainState};
+use store::{Domain, DomainRelay, DomainState};
 
 /// How long a good answer counts while there is no other.
 pub const LAST_GOOD: Duration = Duration::from_hours(24);
@@ -78,6 +79,35 @@ pub fn decide(domain: &Domain, now: Timestamp) -> Decision {
 pub fn must_look(known: Option<&Domain>, now: Timestamp) -> bool {
     let Some(known) = known else { return true };
     matches!(decide(known, now), Decision::Hold(_)) && known.next_check_at.is_none_or(|due| due <= now)
+}
+
+/// Whether mail may leave by a further relay, by what is known.
+#[must_use]
+pub fn decide_by(domain: Option<&Domain>, relay: &str, now: Timestamp) -> Decision {
+    match standing(domain, relay) {
+        Some(standing) => decide(&standing, now),
+        None => Decision::Hold(format!("nobody has looked at its domain with the relay {relay} yet")),
+    }
+}
+
+/// As [`must_look`], for a further relay.
+#[must_use]
+pub fn must_look_by(domain: Option<&Domain>, relay: &str, now: Timestamp) -> bool {
+    must_look(standing(domain, relay).as_ref(), now)
+}
+
+/// What is known of a domain with a further relay, as if it had no other.
+fn standing(domain: Option<&Domain>, relay: &str) -> Option<Domain> {
+    let domain = domain?;
+    domain.relays.iter().find(|known| known.relay == relay).map(|known| known.as_domain(&domain.name))
+}
+
+/// What a domain with a further relay becomes by what a report says of it.
+#[must_use]
+pub fn after_check_by(before: &Domain, report: &Report, relay: &str, now: Timestamp) -> (DomainRelay, Turn) {
+    let was = standing(Some(before), relay).unwrap_or_else(|| Domain::unknown(&before.name));
+    let (is, turn) = after_check(&was, &report.by(relay), now);
+    (DomainRelay::of(relay, is), turn)
 }
 
 /// What a domain becomes by a report.
@@ -156,8 +186,9 @@ mod tests {
             found: "x".to_owned(),
             source: "RFC 7208".to_owned(),
             publish: None,
+            relay: None,
         };
-        Report { domain: "a.test".to_owned(), findings: vec![finding] }
+        Report { domain: "a.test".to_owned(), findings: vec![finding], relays: Vec::new() }
     }
 
     fn start() -> Timestamp {
@@ -250,6 +281,22 @@ mod tests {
     fn a_good_answer_between_starts_the_confirmation_anew() {
         let (domain, _) = story(&[(0, Fail), (30, Pass), (3630, Fail)]);
         assert_eq!(domain.state, DomainState::Suspect);
+    }
+
+    #[test]
+    fn a_second_relay_stands_for_itself() {
+        let mut domain = Domain::unknown("a.test");
+        assert!(matches!(decide_by(Some(&domain), "b:25", start()), Decision::Hold(_)));
+        assert!(must_look_by(Some(&domain), "b:25", start()) && must_look_by(None, "b:25", start()));
+        let mut both = report(Fail);
+        both.findings[0].relay = Some("b:25".to_owned());
+        let (first, _) = after_check(&domain, &both.by("a:25"), start());
+        let (second, _) = after_check_by(&domain, &both, "b:25", start());
+        domain = Domain { relays: vec![second], ..first };
+        assert_eq!(decide(&domain, later(1)), Decision::Send);
+        assert_eq!(decide_by(Some(&domain), "b:25", later(1)), Decision::Hold("spf.record (a.test): x".to_owned()));
+        let (confirmed, turn) = after_check_by(&domain, &both, "b:25", later(30));
+        assert_eq!((confirmed.state, turn), (DomainState::Failed, Turn::Held));
     }
 
     #[test]

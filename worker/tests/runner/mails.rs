@@ -9,9 +9,10 @@ use job::{Clock, JobId, JobState};
 use mail::catcher::{Reaction, Script, Step};
 use mail::zone::{DEV_DOMAIN, bounce_domain, dev_zone, ehlo_name};
 use mail::{
-    Catcher, DkimKey, DkimSigner, DnsServer, EmailAddress, RecipientRule, RelayConfig, Renderer, SenderProfile,
-    SmtpTransport, Verifier,
+    Catcher, CatcherOptions, DkimKey, DkimSigner, DnsServer, EmailAddress, RecipientRule, RelayConfig, Renderer,
+    SenderProfile, SmtpTransport, Verifier,
 };
+use serde_json::Value;
 use store::{AttemptOutcome, Category, Delivery, DeliveryState, NewDelivery, Store, StoreConfig};
 use testkit::Database;
 use tokio::runtime::Handle;
@@ -28,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Post {
     pub stage: Stage,
     pub catcher: Catcher,
-    _dns: DnsServer,
+    pub dns: DnsServer,
+    pub key: DkimKey,
 }
 
 impl Post {
@@ -38,20 +40,26 @@ impl Post {
 
     /// The same with a relay that is spoken to in another way.
     pub async fn open_with(change: impl FnOnce(&mut RelayConfig)) -> Self {
-        Self::on(Stage::sqlite().await, change).await
+        Self::open_to(CatcherOptions::default(), change).await
+    }
+
+    /// The same with a relay that offers other things.
+    pub async fn open_to(options: CatcherOptions, change: impl FnOnce(&mut RelayConfig)) -> Self {
+        Self::on(Stage::sqlite().await, options, change).await
     }
 
     /// The same on a stage that is there.
     pub async fn with(stage: Stage) -> Self {
-        Self::on(stage, |_| {}).await
+        Self::on(stage, CatcherOptions::default(), |_| {}).await
     }
 
-    async fn on(mut stage: Stage, change: impl FnOnce(&mut RelayConfig)) -> Self {
+    async fn on(mut stage: Stage, options: CatcherOptions, change: impl FnOnce(&mut RelayConfig)) -> Self {
         let key = DkimKey::generate().unwrap();
         let dns = DnsServer::start(dev_zone(DEV_DOMAIN, "runner", &key.public_txt()).unwrap()).await.unwrap();
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let verifier = Verifier::new(dns.addr()).unwrap();
-        let catcher = Catcher::start(loopback, verifier, Arc::clone(&stage.context.clock)).await.unwrap();
+        let clock = Arc::clone(&stage.context.clock);
+        let catcher = Catcher::start_with(loopback, verifier, clock, options).await.unwrap();
         let mut relay = RelayConfig::plain(catcher.addr(), &ehlo_name(DEV_DOMAIN));
         change(&mut relay);
         let mailer = Mailer {
@@ -64,7 +72,7 @@ impl Post {
             paces: Paces::default(),
         };
         stage.context.mailer = Some(Arc::new(mailer));
-        Self { stage, catcher, _dns: dns }
+        Self { stage, catcher, dns, key }
     }
 
     /// The same with the store in Postgres, over a single connection: who ends it is sure to hit the next statement.
@@ -88,14 +96,18 @@ impl Post {
 
     /// The same to another person, of another kind.
     pub async fn send_to(&self, to: &str, category: Category) -> Delivery {
+        self.send_with(to, category, |_| {}).await
+    }
+
+    /// The same with other data.
+    pub async fn send_with(&self, to: &str, category: Category, change: impl FnOnce(&mut Value)) -> Delivery {
         let context = &self.stage.context;
         let id = context.ids.next(&queue("emails")).uuid();
         let sample = include_str!("../../../email_templates/booking_confirmed_student/sample.json");
         let template = "booking_confirmed_student";
-        let new = NewDelivery {
-            data: serde_json::from_str(sample).unwrap(),
-            ..NewDelivery::new(id, id.to_string(), category, template, "bookings", to)
-        };
+        let mut data: Value = serde_json::from_str(sample).unwrap();
+        change(&mut data);
+        let new = NewDelivery { data, ..NewDelivery::new(id, id.to_string(), category, template, "bookings", to) };
         let now = context.clock.now();
         let written = context.store.insert_deliveries(&[new], now).await.unwrap();
         self.stage.enqueue(worker::intents::delivery(&written[0], now)).await;

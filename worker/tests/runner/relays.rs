@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use job::{Clock, JobId, JobState};
-use mail::catcher::{Reaction, Step};
-use mail::zone::{DEV_DOMAIN, ehlo_name};
-use mail::{RelayConfig, SendPhase, SmtpTransport, Timeouts};
-use store::{AttemptOutcome, By, Category, Delivery, DeliveryState, Moved};
+use mail::catcher::{CatcherOffers, Reaction, Step};
+use mail::gate::Route;
+use mail::zone::{DEV_DOMAIN, DnsName, RecordData, bounce_domain, ehlo_name};
+use mail::{CatcherOptions, RelayConfig, SendPhase, SmtpTransport, Timeouts};
+use store::{AttemptOutcome, By, Category, Delivery, DeliveryState, DomainState, Moved};
 use worker::Mailer;
+use worker::gate::Cause;
 use worker::mailer::Fallback;
 
+use crate::domain::{LOOPBACK, gate_by};
 use crate::mails::Post;
 use crate::stage::queue;
 
@@ -79,19 +82,20 @@ fn expected(at: SendPhase, answer: &Reaction, category: Category) -> (DeliverySt
     }
 }
 
-/// The same, and a fresh connection for each mail, and little patience.
-async fn post() -> Post {
-    Post::open_with(|relay| {
-        let limit = Duration::from_millis(250);
-        relay.timeouts =
-            Timeouts { connect: limit, greeting: limit, command: limit, data: limit, body: limit, dot: limit };
-        relay.max_messages_per_connection = 1;
-    })
-    .await
+/// A post whose relay has these offers, with a fresh connection for each mail, and little patience.
+async fn post(offers: CatcherOffers) -> Post {
+    Post::open_to(CatcherOptions { offers, ..CatcherOptions::default() }, hasty).await
+}
+
+/// Little patience, and a fresh connection for each mail.
+pub fn hasty(relay: &mut RelayConfig) {
+    let limit = Duration::from_millis(250);
+    relay.timeouts = Timeouts { connect: limit, greeting: limit, command: limit, data: limit, body: limit, dot: limit };
+    relay.max_messages_per_connection = 1;
 }
 
 /// Waits until no attempt has the mail.
-async fn settled(post: &Post, mail: &Delivery) -> Delivery {
+pub async fn settled(post: &Post, mail: &Delivery) -> Delivery {
     testkit::wait_for("the attempt to end", PATIENCE, async || {
         let mail = post.delivery(mail.id).await;
         let waits = matches!(mail.state, DeliveryState::Queued | DeliveryState::Sending);
@@ -101,7 +105,7 @@ async fn settled(post: &Post, mail: &Delivery) -> Delivery {
 }
 
 /// Sends the mail again, as a person would; how it ends then.
-async fn resend(post: &Post, mail: &Delivery) -> Delivery {
+pub async fn resend(post: &Post, mail: &Delivery) -> Delivery {
     let context = &post.stage.context;
     let (job_id, now) = (context.ids.next(&queue("emails")).uuid(), context.clock.now());
     let moved = context.store.release_delivery(mail.id, job_id, By::person(job_id, "ops"), now).await.unwrap();
@@ -112,11 +116,20 @@ async fn resend(post: &Post, mail: &Delivery) -> Delivery {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_a_relay_does_at_any_step_the_ledger_knows_what_became_of_the_mail() {
-    let post = post().await;
+    every_answer_at_every_step(post(CatcherOffers::default()).await, &[Category::Booking, Category::Alert]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_takes_one_command_at_a_time_is_understood_just_as_well() {
+    let offers = CatcherOffers { pipelining: false, eight_bit: false, utf8: false };
+    every_answer_at_every_step(post(offers).await, &[Category::Booking]).await;
+}
+
+async fn every_answer_at_every_step(post: Post, categories: &[Category]) {
     let runner = post.stage.runner(|_| {});
     let inbox = post.catcher.inbox();
     let mut cases = 0;
-    for category in [Category::Booking, Category::Alert] {
+    for category in categories.iter().copied() {
         for at in PHASES {
             for answer in answers() {
                 let case = format!("{category} {answer:?} at {at}");
@@ -158,7 +171,7 @@ async fn whatever_a_relay_does_at_any_step_the_ledger_knows_what_became_of_the_m
             }
         }
     }
-    assert_eq!(cases, 108);
+    assert_eq!(cases, 54 * categories.len());
     assert_eq!(runner.shut_down().await, 0);
 }
 
@@ -210,12 +223,32 @@ async fn a_domain_that_asks_for_less_is_slowed_down_and_no_other_is() {
     assert_eq!(runner.shut_down().await, 0);
 }
 
-/// The same post with a second relay, which is the catcher; the first one listens nowhere any more, or is `first`.
-async fn with_second(post: &mut Post, first: RelayConfig) {
+const FIRST: &str = "first";
+/// How the catcher of a post is called.
+const SECOND: &str = "local";
+
+/// What SPF must let in of a relay: this machine, which the zone lets in, or a name that it does not include.
+fn route(relay: &str, is_let_in: bool) -> Route {
+    let includes = if is_let_in { Vec::new() } else { vec!["spf.nobody.test".to_owned()] };
+    let egress = if is_let_in { vec![LOOPBACK] } else { Vec::new() };
+    Route { relay: relay.to_owned(), egress, includes, link: None }
+}
+
+/// A relay at which nobody listens.
+fn nowhere() -> RelayConfig {
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    RelayConfig { name: FIRST.to_owned(), ..RelayConfig::plain(nowhere, &ehlo_name(DEV_DOMAIN)) }
+}
+
+/// The same post with a second relay, which is the catcher; the first one is `first`. SPF lets them in, or not.
+async fn with_second(post: &mut Post, first: RelayConfig, let_in: (bool, bool)) {
+    let routes = vec![route(FIRST, let_in.0), route(SECOND, let_in.1)];
     let mailer = post.stage.context.mailer.take().unwrap();
-    let Mailer { renderer, senders, gate, recipients, transport, paces, .. } = Arc::into_inner(mailer).unwrap();
+    let Mailer { renderer, senders, recipients, transport, paces, .. } = Arc::into_inner(mailer).unwrap();
+    let gate = gate_by(&post.dns, DEV_DOMAIN, &[("runner", &post.key)], routes);
+    assert_eq!(transport.relay(), SECOND);
     let fallback = Some(Fallback::new(transport));
-    let transport = SmtpTransport::new(first).unwrap();
+    let transport = SmtpTransport::new(RelayConfig { name: FIRST.to_owned(), ..first }).unwrap();
     post.stage.context.mailer =
         Some(Arc::new(Mailer { renderer, senders, gate, recipients, transport, fallback, paces }));
 }
@@ -223,9 +256,7 @@ async fn with_second(post: &mut Post, first: RelayConfig) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_relay_takes_over_when_the_first_is_away() {
     let mut post = Post::open().await;
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let first = RelayConfig { name: "first".to_owned(), ..RelayConfig::plain(nowhere, &ehlo_name(DEV_DOMAIN)) };
-    with_second(&mut post, first).await;
+    with_second(&mut post, nowhere(), (true, true)).await;
     let runner = post.stage.runner(|_| {});
     let mail = settled(&post, &post.send_to("zoe@example.com", Category::Booking).await).await;
     assert_eq!(mail.state, DeliveryState::Sent, "{:?}", mail.last_error);
@@ -250,7 +281,7 @@ async fn no_second_relay_takes_over_after_the_dot_or_after_a_refusal_of_the_mail
         (SendPhase::Rcpt, reply(550, "5.1.1 no such user"), DeliveryState::Failed, AttemptOutcome::Failed),
     ];
     let mut second = Post::open().await;
-    with_second(&mut second, RelayConfig::plain(first.catcher.addr(), &ehlo_name(DEV_DOMAIN))).await;
+    with_second(&mut second, RelayConfig::plain(first.catcher.addr(), &ehlo_name(DEV_DOMAIN)), (true, true)).await;
     let runner = second.stage.runner(|_| {});
     for (n, (at, reaction, state, outcome)) in cases.into_iter().enumerate() {
         let react = reaction.clone();
@@ -265,5 +296,100 @@ async fn no_second_relay_takes_over_after_the_dot_or_after_a_refusal_of_the_mail
         );
     }
     assert_eq!(second.catcher.inbox().received(), 0, "the second relay was never asked");
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_relay_that_would_not_authenticate_gets_nothing_until_it_does() {
+    let mut post = Post::open().await;
+    with_second(&mut post, nowhere(), (true, false)).await;
+    let runner = post.stage.runner(|_| {});
+    let mail = settled(&post, &post.send_to("zoe@example.com", Category::Booking).await).await;
+    assert_eq!(mail.state, DeliveryState::Deferred);
+    let why = mail.last_error.as_deref().unwrap();
+    assert!(
+        why.contains("the second relay local is not used") && why.contains("does not include spf.nobody.test"),
+        "{why}"
+    );
+    assert_eq!((post.catcher.inbox().received(), post.catcher.connections()), (0, 0), "it was not even spoken to");
+    let context = &post.stage.context;
+    let stored = context.store.domain(DEV_DOMAIN).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.relays.len()), (DomainState::Verified, 1));
+    assert_eq!((stored.relays[0].relay.as_str(), stored.relays[0].state), (SECOND, DomainState::Suspect));
+
+    let bounce = bounce_domain(DEV_DOMAIN);
+    let mut zone = post.dns.zone();
+    zone.remove(&DnsName::parse(&bounce).unwrap(), |data| matches!(data, RecordData::Txt(_)));
+    zone.add(&bounce, RecordData::Txt("v=spf1 ip4:127.0.0.0/8 include:spf.nobody.test -all".to_owned())).unwrap();
+    zone.add("spf.nobody.test", RecordData::Txt("v=spf1 ip4:127.0.0.0/8 -all".to_owned())).unwrap();
+    post.dns.set_zone(zone);
+    let gate = Arc::clone(&context.mailer.as_ref().unwrap().gate);
+    let checked = gate.check(context.means(), DEV_DOMAIN, Cause::Request, false).await.unwrap().unwrap();
+    assert_eq!(checked.domain.relays[0].state, DomainState::Verified, "{:?}", checked.domain.relays);
+    assert_eq!(resend(&post, &mail).await.state, DeliveryState::Sent);
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_only_the_second_relay_authenticates_mail_leaves_by_that_and_else_it_is_held() {
+    let first = Post::open().await;
+    let relay = || RelayConfig::plain(first.catcher.addr(), &ehlo_name(DEV_DOMAIN));
+    let mut post = Post::open().await;
+    with_second(&mut post, relay(), (false, true)).await;
+    let runner = post.stage.runner(|_| {});
+    let mail = settled(&post, &post.send_to("zoe@example.com", Category::Booking).await).await;
+    assert_eq!(mail.state, DeliveryState::Sent, "{:?}", mail.last_error);
+    assert_eq!((first.catcher.inbox().received(), post.catcher.inbox().received()), (0, 1));
+    assert_eq!(runner.shut_down().await, 0);
+
+    let mut post = Post::open().await;
+    with_second(&mut post, relay(), (false, false)).await;
+    let runner = post.stage.runner(|_| {});
+    let mail = settled(&post, &post.send_to("zoe@example.com", Category::Booking).await).await;
+    assert_eq!(mail.state, DeliveryState::Held);
+    assert!(mail.last_error.as_deref().unwrap().contains("does not include spf.nobody.test"), "{:?}", mail.last_error);
+    assert_eq!((first.catcher.inbox().received(), post.catcher.inbox().received()), (0, 0));
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+/// The offers of a relay that takes addresses in ASCII only.
+fn ascii_only() -> CatcherOptions {
+    CatcherOptions { offers: CatcherOffers { utf8: false, ..CatcherOffers::default() }, ..CatcherOptions::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_beyond_ascii_is_sent_as_it_is_or_refused_with_the_reason() {
+    let post = Post::open().await;
+    let runner = post.stage.runner(|_| {});
+    let mail = settled(&post, &post.send_to("jürgen@example.com", Category::Booking).await).await;
+    assert_eq!(mail.state, DeliveryState::Sent, "{:?}", mail.last_error);
+    let caught = post.catcher.inbox().list().remove(0);
+    assert_eq!((caught.to.as_str(), caught.dkim), ("jürgen@example.com", mail::Verdict::Pass));
+    assert_eq!(runner.shut_down().await, 0);
+
+    let post = Post::open_to(ascii_only(), |_| {}).await;
+    let runner = post.stage.runner(|_| {});
+    let mail = settled(&post, &post.send_to("jürgen@example.com", Category::Booking).await).await;
+    let (mail, attempts) = post.stage.context.store.get_delivery(mail.id).await.unwrap().unwrap();
+    assert_eq!(mail.state, DeliveryState::Failed);
+    assert_eq!((attempts[0].code, attempts[0].enhanced.as_deref()), (None, Some("5.6.7")));
+    assert!(attempts[0].text.as_deref().unwrap().contains("does not offer SMTPUTF8"), "{attempts:?}");
+    assert_eq!(post.catcher.inbox().received(), 0);
+    let suppressed = post.stage.context.store.list_suppressions(&Default::default(), 10, None).await.unwrap().items;
+    assert!(suppressed.is_empty(), "it says nothing of the person: {suppressed:?}");
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_first_relay_cannot_carry_goes_by_the_second_and_all_else_by_the_first() {
+    let first = Post::open_to(ascii_only(), |_| {}).await;
+    let mut second = Post::open().await;
+    with_second(&mut second, RelayConfig::plain(first.catcher.addr(), &ehlo_name(DEV_DOMAIN)), (true, true)).await;
+    let runner = second.stage.runner(|_| {});
+    for (to, counts) in [("jürgen@example.com", (0, 1)), ("zoe@example.com", (1, 1))] {
+        let mail = settled(&second, &second.send_to(to, Category::Booking).await).await;
+        assert_eq!(mail.state, DeliveryState::Sent, "{to}: {:?}", mail.last_error);
+        assert_eq!((first.catcher.inbox().received(), second.catcher.inbox().received()), counts, "{to}");
+    }
     assert_eq!(runner.shut_down().await, 0);
 }

@@ -156,10 +156,8 @@ fn gate(dns: &DnsServer, key: &DkimKey, signer: Arc<DkimSigner>) -> anyhow::Resu
         reply_domains: Vec::new(),
         bounce_domain: bounce_domain(DEV_DOMAIN),
         helo: ehlo_name(DEV_DOMAIN),
-        egress: vec!["127.0.0.1".parse()?],
-        relay_includes: Vec::new(),
+        routes: vec![mail::gate::Route { egress: vec!["127.0.0.1".parse()?], ..mail::gate::Route::default() }],
         keys: vec![PlannedKey { selector: SELECTOR.to_owned(), public_txt: key.public_txt(), signer }],
-        relay: None,
     };
     let client = Client::new(Settings::default(), Arc::new(SystemResolver));
     Ok(Gate::new(Dns::new(&[dns.addr()])?, client, vec![plan]))

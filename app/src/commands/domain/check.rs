@@ -43,9 +43,19 @@ pub struct Args {
 #[derive(Serialize)]
 struct View<'a> {
     domain: &'a str,
-    /// `pass`, `unclear` or `fail`.
+    /// `pass`, `unclear` or `fail`, the worst of all.
     verdict: &'static str,
+    /// The same for each relay, where there are two.
+    relays: Vec<RelayView<'a>>,
     findings: Vec<FindingView<'a>>,
+}
+
+#[derive(Serialize)]
+struct RelayView<'a> {
+    relay: &'a str,
+    verdict: &'static str,
+    /// What is wrong, in one line; null if nothing is.
+    reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +66,8 @@ struct FindingView<'a> {
     found: &'a str,
     source: &'a str,
     publish: Option<PublishView<'a>>,
+    /// The relay that it is about; null: about all mail.
+    relay: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -119,8 +131,19 @@ fn view(report: &Report) -> View<'_> {
             value: &record.value,
             line: record.zone_line(),
         }),
+        relay: finding.relay.as_deref(),
     });
-    View { domain: &report.domain, verdict: report.verdict().as_str(), findings: findings.collect() }
+    let relays = report.relays.iter().map(|relay| {
+        let by = report.by(relay);
+        let reason = Some(by.reason()).filter(|reason| !reason.is_empty());
+        RelayView { relay, verdict: by.verdict().as_str(), reason }
+    });
+    View {
+        domain: &report.domain,
+        verdict: report.verdict().as_str(),
+        relays: relays.collect(),
+        findings: findings.collect(),
+    }
 }
 
 /// Tells what was found.
@@ -145,15 +168,29 @@ fn page(report: &Report, width: usize, style: Style) -> String {
         }
         text.push_str(&told(finding, rules, indent, room, style));
     }
+    text.push('\n');
+    match report.relays.as_slice() {
+        [] => text.push_str(&format!("{}\n", said(report, "is held"))),
+        relays => {
+            for (n, relay) in relays.iter().enumerate() {
+                let refused =
+                    if n == 0 { "would not authenticate" } else { "would not authenticate, so it takes over nothing" };
+                text.push_str(&format!("By {}: {}\n", one_line(relay), said(&report.by(relay), refused)));
+            }
+        }
+    }
+    text
+}
+
+/// What it comes to, in one sentence.
+fn said(report: &Report, refused: &str) -> String {
     let count = |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
-    let said = match (count(Severity::Block), count(Severity::Unclear), count(Severity::Warn)) {
+    match (count(Severity::Block), count(Severity::Unclear), count(Severity::Warn)) {
         (0, 0, 0) => "Mail of this domain authenticates.".to_owned(),
         (0, 0, warns) => format!("Mail of this domain authenticates; {warns} to look at."),
         (0, unclear, _) => format!("The DNS does not say ({unclear} unclear): try again in a moment."),
-        (blocks, _, _) => format!("Mail of this domain is held: {blocks} to mend."),
-    };
-    text.push_str(&format!("\n{said}\n"));
-    text
+        (blocks, _, _) => format!("Mail of this domain {refused}: {blocks} to mend."),
+    }
 }
 
 fn told(finding: &Finding, rules: usize, indent: usize, room: usize, style: Style) -> String {
@@ -164,9 +201,10 @@ fn told(finding: &Finding, rules: usize, indent: usize, room: usize, style: Styl
         Severity::Unclear => ("unclear", Colour::Yellow),
         Severity::Block => ("BLOCK", Colour::Red),
     };
+    let by = finding.relay.as_deref().map_or_else(String::new, |relay| format!("by {}: ", one_line(relay)));
     let found = match finding.severity {
-        Severity::Ok => one_line(&finding.found),
-        _ => format!("{} ({})", one_line(&finding.found), finding.source),
+        Severity::Ok => format!("{by}{}", one_line(&finding.found)),
+        _ => format!("{by}{} ({})", one_line(&finding.found), finding.source),
     };
     let mut lines = wrap(&found, room).into_iter();
     let first = lines.next().unwrap_or_default();
@@ -195,6 +233,7 @@ mod tests {
             found: found.to_owned(),
             source: "RFC 7208 §4.5".to_owned(),
             publish,
+            relay: None,
         };
         let record = Publish {
             name: "example.com".to_owned(),
@@ -205,7 +244,7 @@ mod tests {
             finding("mx.from", Severity::Ok, "answers go to mx.example.com", None),
             finding("spf.record", Severity::Block, "there is none", Some(record)),
         ];
-        let report = Report { domain: "example.com".to_owned(), findings };
+        let report = Report { domain: "example.com".to_owned(), findings, relays: Vec::new() };
         let expected = "\
 example.com
 
@@ -217,5 +256,15 @@ example.com
 Mail of this domain is held: 1 to mend.
 ";
         assert_eq!(page(&report, 80, Style::PLAIN), expected);
+
+        let mut two = Report { relays: vec!["a.example:25".to_owned(), "b.example:587".to_owned()], ..report };
+        two.findings[1].relay = Some("b.example:587".to_owned());
+        let told = page(&two, 80, Style::PLAIN);
+        assert!(told.contains("spf.record  by b.example:587: there is none"), "{told}");
+        let end = "\
+By a.example:25: Mail of this domain authenticates.
+By b.example:587: Mail of this domain would not authenticate, so it takes over nothing: 1 to mend.
+";
+        assert!(told.ends_with(end), "{told}");
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use config::Config;
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{Domain, DomainState, Store};
+use store::{Domain, DomainRelay, DomainState, Store};
 
 use super::now;
 use crate::commands::reach::{at_store, store};
@@ -35,6 +35,29 @@ struct View {
     verified_at: Option<Timestamp>,
     next_check_at: Option<Timestamp>,
     selector: Option<String>,
+    /// The same for the second relay, where there is one.
+    relays: Vec<RelayView>,
+}
+
+#[derive(Debug, Serialize)]
+struct RelayView {
+    relay: String,
+    state: DomainState,
+    reason: Option<String>,
+    checked_at: Option<Timestamp>,
+    verified_at: Option<Timestamp>,
+}
+
+impl From<DomainRelay> for RelayView {
+    fn from(relay: DomainRelay) -> Self {
+        Self {
+            relay: relay.relay,
+            state: relay.state,
+            reason: relay.reason,
+            checked_at: relay.checked_at,
+            verified_at: relay.verified_at,
+        }
+    }
 }
 
 /// Runs it.
@@ -67,6 +90,7 @@ async fn views(config: &Config, store: &Store) -> anyhow::Result<Vec<View>> {
             verified_at: domain.verified_at,
             next_check_at: domain.next_check_at,
             selector: domain.selector,
+            relays: domain.relays.into_iter().map(RelayView::from).collect(),
         }
     });
     Ok(views.collect())
@@ -80,22 +104,33 @@ fn tell(views: &[View]) -> anyhow::Result<()> {
     let columns = [Column::left("DOMAIN"), Column::left("STATE"), Column::right("HELD"), Column::left("CHECKED")];
     let mut table = Table::new(columns.into_iter().chain(["NEXT", "SENDERS", "WHAT IS WRONG"].map(Column::left)));
     let now = now();
+    let colour = |state| match state {
+        DomainState::Verified => Colour::Green,
+        DomainState::Unchecked => Colour::Dim,
+        DomainState::Suspect => Colour::Yellow,
+        DomainState::Failed => Colour::Red,
+    };
     for view in views {
-        let colour = match view.state {
-            DomainState::Verified => Colour::Green,
-            DomainState::Unchecked => Colour::Dim,
-            DomainState::Suspect => Colour::Yellow,
-            DomainState::Failed => Colour::Red,
-        };
         table.row([
             view.name.as_str().into(),
-            Cell::new(view.state.as_str(), colour),
+            Cell::new(view.state.as_str(), colour(view.state)),
             view.held.to_string().into(),
             view.checked_at.map_or(Cell::new("never", Colour::Dim), |at| ago(at, now).into()),
             view.next_check_at.map_or(Cell::new("-", Colour::Dim), |at| relative(at, now).into()),
             view.senders.join(", ").into(),
             one_line(view.reason.as_deref().unwrap_or_default()).into(),
         ]);
+        for relay in &view.relays {
+            table.row([
+                format!("  by {}", one_line(&relay.relay)).into(),
+                Cell::new(relay.state.as_str(), colour(relay.state)),
+                Cell::new("-", Colour::Dim),
+                relay.checked_at.map_or(Cell::new("never", Colour::Dim), |at| ago(at, now).into()),
+                Cell::new("-", Colour::Dim),
+                "".into(),
+                one_line(relay.reason.as_deref().unwrap_or_default()).into(),
+            ]);
+        }
     }
     print_table(&table)
 }

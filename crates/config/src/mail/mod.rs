@@ -48,6 +48,12 @@ pub struct Mail {
     /// The names by which relays are let in by SPF (`include:`).
     #[serde(default, deserialize_with = "list::deserialize")]
     pub relay_include: Vec<String>,
+    /// The addresses from which mail that the second relay takes reaches receivers.
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub fallback_egress: Vec<IpAddr>,
+    /// The names by which the second relay is let in by SPF.
+    #[serde(default, deserialize_with = "list::deserialize")]
+    pub fallback_include: Vec<String>,
     /// Whom to ask about domains.
     pub dns: MailDns,
     /// Connections to the relay that a process may hold, 1…1000.
@@ -109,6 +115,8 @@ impl Default for Mail {
             helo: None,
             egress: Vec::new(),
             relay_include: Vec::new(),
+            fallback_egress: Vec::new(),
+            fallback_include: Vec::new(),
             dns: MailDns::default(),
             max_connections: 16,
             idle_timeout: Duration::from_secs(30),
@@ -167,12 +175,25 @@ impl Mail {
                 check.domain(key, value);
             }
         }
-        for include in &self.relay_include {
-            let reason = format!("{include:?} is no name of an SPF record, like spf.relay.example");
-            check.that(check::is_spf_name(include), "relay_include", reason);
+        for (key, includes) in [("relay_include", &self.relay_include), ("fallback_include", &self.fallback_include)] {
+            for include in includes {
+                let reason = format!("{include:?} is no name of an SPF record, like spf.relay.example");
+                check.that(check::is_spf_name(include), key, reason);
+            }
         }
         let alone = self.fallback.is_none() || self.transport.is_some();
         check.that(alone, "fallback", "is for when mail.transport is away, and that is not set");
+        let known = !self.fallback_include.is_empty() || !self.fallback_egress.is_empty();
+        check.that(
+            self.fallback.is_none() || known,
+            "fallback",
+            "needs fallback_include or fallback_egress: it takes over only where SPF lets it in",
+        );
+        check.that(
+            self.fallback.is_some() || !known,
+            "fallback_include",
+            "is for mail.fallback, and that is not set (the same holds for fallback_egress)",
+        );
         check.that(
             self.fallback.is_none() || self.fallback != self.transport,
             "fallback",

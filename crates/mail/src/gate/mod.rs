@@ -6,7 +6,8 @@
 //!    alignment, where answers and bounces go, reverse names, encryption. All of them ask through one
 //!    [`Lookups`](crate::dns::Lookups), so that they see the same zone.
 //! 3. A [`Report`] holds one [`Finding`] a rule and place, with the RFC's section and the record that would mend it. Its
-//!    [`Verdict`] is `fail` if any finding blocks, `unclear` if the DNS did not say, else `pass`.
+//!    [`Verdict`] is `fail` if any finding blocks, `unclear` if the DNS did not say, else `pass`. Where there are two relays
+//!    each has a verdict of its own ([`Report::by`]): what lets one in need not let in the other.
 //!
 //! What follows from a verdict (send, warn, hold) is decided above, where it is known what was found before.
 //! [`message`](rules::message) looks at each finished mail; [`speaks_of_authentication`] reads what receivers answer.
@@ -28,7 +29,7 @@ use crate::dns::Dns;
 
 pub use replies::speaks_of_authentication;
 pub use report::{Finding, Publish, Report, Rule, Severity, Verdict, txt_strings};
-pub use subject::{KeyUse, RelayLink, SigningKey, Subject};
+pub use subject::{KeyUse, RelayLink, Route, SigningKey, Subject};
 
 /// How long the questions of one check may take altogether.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -45,7 +46,8 @@ pub enum Depth<'a> {
 /// Checks a domain. It never fails: what cannot be found out is a finding.
 pub async fn check(subject: &Subject, dns: &Dns, depth: Depth<'_>, now: Timestamp) -> Report {
     let lookups = dns.lookups(PATIENCE);
-    let mut report = Report { domain: subject.domain.clone(), findings: Vec::new() };
+    let relays = subject.routes.iter().filter_map(|route| subject.mark(route)).collect();
+    let mut report = Report { domain: subject.domain.clone(), findings: Vec::new(), relays };
     report.extend(rules::sender::check(subject));
     report.extend(rules::spf::check(subject, &lookups).await);
     report.extend(rules::dkim::check(subject, &lookups, now).await);

@@ -77,6 +77,7 @@ impl Rule {
             found: found.into(),
             source: self.source.to_owned(),
             publish: None,
+            relay: None,
         }
     }
 }
@@ -96,9 +97,19 @@ pub struct Finding {
     pub source: String,
     /// The record that would mend it.
     pub publish: Option<Publish>,
+    /// The relay that it is about; none: about all mail of the domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<String>,
 }
 
 impl Finding {
+    /// The same about one relay only.
+    #[must_use]
+    pub(super) fn by(mut self, relay: Option<String>) -> Self {
+        self.relay = relay;
+        self
+    }
+
     /// The same with the record that mends it.
     #[must_use]
     pub(super) fn publish(mut self, record: Publish) -> Self {
@@ -184,6 +195,9 @@ pub struct Report {
     pub domain: String,
     /// One a rule and place, in the order in which to read them.
     pub findings: Vec<Finding>,
+    /// The relays that are told apart, the usual one first; empty where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<String>,
 }
 
 impl Report {
@@ -201,6 +215,14 @@ impl Report {
             Severity::Unclear => Verdict::Unclear,
             Severity::Ok | Severity::Info | Severity::Warn => Verdict::Pass,
         }
+    }
+
+    /// What of it holds for mail that leaves by this relay: what is said of all, and of it.
+    #[must_use]
+    pub fn by(&self, relay: &str) -> Self {
+        let holds = |finding: &&Finding| finding.relay.as_deref().is_none_or(|named| named == relay);
+        let findings = self.findings.iter().filter(holds).cloned().collect();
+        Self { domain: self.domain.clone(), findings, relays: Vec::new() }
     }
 
     /// The worst findings in one line, for a person who asks why; empty if mail authenticates.
@@ -226,7 +248,7 @@ mod tests {
     const RULE: Rule = Rule { id: "spf.record", broken: Severity::Block, source: "RFC 7208 §4.5" };
 
     fn report(findings: Vec<Finding>) -> Report {
-        Report { domain: "example.test".to_owned(), findings }
+        Report { domain: "example.test".to_owned(), findings, relays: Vec::new() }
     }
 
     #[test]
@@ -237,6 +259,19 @@ mod tests {
         assert_eq!(report(vec![kept, unclear.clone()]).verdict(), Verdict::Unclear);
         assert_eq!(report(vec![unclear, broken.clone()]).verdict(), Verdict::Fail);
         assert_eq!(report(vec![broken]).reason(), "spf.record (a): two");
+    }
+
+    #[test]
+    fn what_is_said_of_one_relay_says_nothing_of_another() {
+        let of = |finding: Finding, relay: &str| finding.by(Some(relay.to_owned()));
+        let all = report(vec![RULE.kept("a", "one"), of(RULE.kept("a", "in"), "x"), of(RULE.broken("a", "out"), "y")]);
+        assert_eq!((all.by("x").verdict(), all.by("y").verdict()), (Verdict::Pass, Verdict::Fail));
+        assert_eq!((all.by("x").findings.len(), all.verdict()), (2, Verdict::Fail));
+        assert_eq!(
+            report(vec![RULE.broken("a", "none")]).by("x").verdict(),
+            Verdict::Fail,
+            "what holds for all holds for each"
+        );
     }
 
     #[test]

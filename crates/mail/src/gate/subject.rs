@@ -21,14 +21,23 @@ pub struct Subject {
     pub bounce_local: String,
     /// The name given in EHLO.
     pub helo: String,
-    /// The addresses from which mail reaches receivers, where it is sent directly.
-    pub egress: Vec<IpAddr>,
-    /// The names by which the relays are let in (`include:`), where it is sent through one.
-    pub relay_includes: Vec<String>,
+    /// The ways on which its mail reaches receivers, the usual one first; at least one.
+    pub routes: Vec<Route>,
     /// The keys of the domain.
     pub keys: Vec<SigningKey>,
-    /// The relay that mail is handed to.
-    pub relay: Option<RelayLink>,
+}
+
+/// A way on which mail reaches receivers: the relay that it is handed to, and what SPF must let in for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// The relay's name, as in the ledger; empty where none is configured.
+    pub relay: String,
+    /// The addresses from which mail reaches receivers, where they are our own.
+    pub egress: Vec<IpAddr>,
+    /// The names by which the relay is let in (`include:`), where it is somebody else's.
+    pub includes: Vec<String>,
+    /// How the relay is spoken to.
+    pub link: Option<RelayLink>,
 }
 
 /// A key, and what it is used for.
@@ -69,6 +78,24 @@ pub struct RelayLink {
 }
 
 impl Subject {
+    /// What a finding about one way must name: its relay, where there are several.
+    pub(super) fn mark(&self, route: &Route) -> Option<String> {
+        (self.routes.len() > 1).then(|| route.relay.clone())
+    }
+
+    /// The addresses of our own that mail leaves from, on whichever way, each once.
+    pub(super) fn egress(&self) -> Vec<IpAddr> {
+        let mut all: Vec<IpAddr> = Vec::new();
+        for ip in self.routes.iter().flat_map(|route| &route.egress) {
+            if !all.contains(ip) {
+                all.push(*ip);
+            }
+        }
+        all
+    }
+}
+
+impl Route {
     /// Whether mail reaches receivers from addresses of our own.
     #[must_use]
     pub fn is_direct(&self) -> bool {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sqlx::types::Json;
 
 use super::history::{self, NewDomainCheck};
+use super::relay::{self, DomainRelay, relay_columns};
 use crate::db::{At, Record, Row, Store};
 use crate::error::StoreError;
 use crate::words::words;
@@ -53,6 +54,8 @@ pub struct Domain {
     pub previous_selector: Option<String>,
     /// When that changed.
     pub switched_at: Option<Timestamp>,
+    /// Where it stands with further relays. All else here is about the first one.
+    pub relays: Vec<DomainRelay>,
 }
 
 impl Domain {
@@ -74,6 +77,7 @@ impl Domain {
             selector: None,
             previous_selector: None,
             switched_at: None,
+            relays: Vec::new(),
         }
     }
 }
@@ -103,6 +107,7 @@ impl Record for Domain {
             selector: row.get("selector")?,
             previous_selector: row.get("previous_selector")?,
             switched_at: at("switched_at")?,
+            relays: Vec::new(),
         })
     }
 }
@@ -113,12 +118,20 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn domain(&self, name: &str) -> Result<Option<Domain>, StoreError> {
-        self.read()
-            .await?
+        let mut session = self.read().await?;
+        let found: Option<Domain> = session
             .sql(concat!("SELECT ", domain_columns!(), " FROM domains WHERE name = $1"))
             .bind(name)
             .optional()
-            .await
+            .await?;
+        let Some(mut domain) = found else { return Ok(None) };
+        let relays: Vec<relay::Of> = session
+            .sql(concat!("SELECT ", relay_columns!(), " FROM domain_relays WHERE domain = $1 ORDER BY relay"))
+            .bind(name)
+            .all()
+            .await?;
+        domain.relays = relays.into_iter().map(|relay::Of(_, relay)| relay).collect();
+        Ok(Some(domain))
     }
 
     /// All domains that were ever checked, by name.
@@ -126,7 +139,19 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn domains(&self) -> Result<Vec<Domain>, StoreError> {
-        self.read().await?.sql(concat!("SELECT ", domain_columns!(), " FROM domains ORDER BY name")).all().await
+        let mut session = self.read().await?;
+        let mut domains: Vec<Domain> =
+            session.sql(concat!("SELECT ", domain_columns!(), " FROM domains ORDER BY name")).all().await?;
+        let relays: Vec<relay::Of> = session
+            .sql(concat!("SELECT ", relay_columns!(), " FROM domain_relays ORDER BY domain, relay"))
+            .all()
+            .await?;
+        for relay::Of(name, relay) in relays {
+            if let Some(domain) = domains.iter_mut().find(|domain| domain.name == name) {
+                domain.relays.push(relay);
+            }
+        }
+        Ok(domains)
     }
 
     /// Writes what a check has led to, if the row is still the one that was read (`revision`), together with a line of
@@ -172,6 +197,7 @@ impl Store {
         if written == 0 {
             return Ok(false);
         }
+        relay::write(&mut transaction, domain).await?;
         if let Some(new) = new {
             history::add(&mut transaction, &domain.name, new, now).await?;
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use store::{AttemptReport, Begun, Domain, DomainState, Moved, NewDomainCheck};
+use store::{AttemptReport, Begun, Domain, DomainRelay, DomainState, Moved, NewDomainCheck};
 
 use crate::both::{at, by, fresh_id, on_both};
 
@@ -30,8 +30,12 @@ on_both! {
             told: true,
             reason: Some("spf.record (example.test): none".to_owned()),
             report: Some(json!({ "findings": [] })),
+            relays: ["a.relay.test:25", "b.relay.test:587"]
+                .map(|relay| DomainRelay::of(relay, Domain { told: true, unclear_in_a_row: 2, checked_at: Some(at(4)), ..Domain::unknown("x") }))
+                .to_vec(),
             ..Domain::unknown("example.test")
         };
+        assert_eq!(DomainRelay::of("a.relay.test:25", domain.relays[0].as_domain("x")), domain.relays[0]);
         assert!(world.store.save_domain(&domain, None, at(5)).await.unwrap());
         domain.revision = 1;
         assert_eq!(world.store.domain("example.test").await.unwrap(), Some(domain.clone()));

@@ -1,4 +1,5 @@
-//! Step 3: would mail of this sender authenticate at the receiver? If not it is held, and nobody is told a lie.
+//! Step 3: would mail of this sender authenticate at the receiver? If not it is held, and nobody is told a lie. Where only
+//! the second relay would do, it leaves by that.
 
 use std::time::Duration;
 
@@ -10,21 +11,44 @@ use super::{Halt, Send};
 use crate::gate::Decision;
 use crate::mailer::Sender;
 
+/// Which relays a mail may leave by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The first; the second, if it authenticates too, when the first is away.
+    First,
+    /// The second alone: what the first sends would not authenticate.
+    SecondOnly,
+}
+
 /// The wait while nobody can say what is known of a domain: the store is away.
 const STORE_WAIT: Duration = Duration::from_secs(2);
 
 impl Send<'_> {
     /// Asks the gate. A domain that nobody looked at yet is looked at now.
-    pub(super) async fn pass_gate(&self, _: &Delivery, sender: &Sender) -> Result<(), Halt> {
+    pub(super) async fn pass_gate(&self, sender: &Sender) -> Result<Way, Halt> {
         let domain = sender.profile.address.domain();
-        match self.mailer.gate.pass(self.context.means(), domain).await {
-            Ok(Decision::Send) => Ok(()),
-            Ok(Decision::Warn(why)) => {
+        let away = |error| Halt::Later { why: format!("the store is away: {error}"), wait: STORE_WAIT };
+        let why = match self.mailer.gate.pass(self.context.means(), domain).await.map_err(away)? {
+            Decision::Send => return Ok(Way::First),
+            Decision::Warn(why) => {
                 debug!(delivery_id = %self.id, domain, why, "sent although its domain is in doubt");
-                Ok(())
+                return Ok(Way::First);
             }
-            Ok(Decision::Hold(why)) => Err(Halt::Held(format!("mail of {domain} would not authenticate: {why}"))),
-            Err(error) => Err(Halt::Later { why: format!("the store is away: {error}"), wait: STORE_WAIT }),
+            Decision::Hold(why) => format!("mail of {domain} would not authenticate: {why}"),
+        };
+        let Some(fallback) = &self.mailer.fallback else { return Err(Halt::Held(why)) };
+        match self.second_authenticates(domain, fallback.transport.relay()).await {
+            Ok(()) => Ok(Way::SecondOnly),
+            Err(_) => Err(Halt::Held(why)),
+        }
+    }
+
+    /// Whether mail that the second relay sends would authenticate. Errors: why not, for people.
+    pub(super) async fn second_authenticates(&self, domain: &str, relay: &str) -> Result<(), String> {
+        match self.mailer.gate.pass_by(self.context.means(), domain, relay).await {
+            Ok(Decision::Send | Decision::Warn(_)) => Ok(()),
+            Ok(Decision::Hold(why)) => Err(format!("mail that it sends would not authenticate: {why}")),
+            Err(error) => Err(format!("the store is away: {error}")),
         }
     }
 

@@ -9,7 +9,7 @@
 //! The path, one file a step:
 //! 1. `begin`: the row becomes this attempt's, or says why there is nothing to send.
 //! 2. `sender`: the profile that it comes from.
-//! 3. `gate`: would this domain's mail authenticate at the receiver? If not, it is held.
+//! 3. `gate`: would this domain's mail authenticate at the receiver, and by which relay? If by none, it is held.
 //! 4. `destination`, `suppression`: may mail leave to this address, and may this person be written to?
 //! 5. `send_time`: is it still worth sending, now?
 //! 6. `words`, `render`: template and data, or what a caller had sealed, become a message.
@@ -102,14 +102,15 @@ impl<'a> Send<'a> {
     /// Everything before the relay.
     async fn prepare(&self, delivery: &Delivery) -> Result<transport::Ready, Halt> {
         let sender = self.sender(delivery)?;
-        self.pass_gate(delivery, sender).await?;
+        let way = self.pass_gate(sender).await?;
         let to = self.destination(delivery).await?;
         self.pass_suppression(delivery).await?;
         let delivery = self.still_worth_sending(delivery).await?;
         let words = self.words(&delivery, to.redirected).await?;
         let letter = self.render(&delivery, sender, to, words)?;
         let bytes = sign::sign(&self.mailer.gate.signer(sender), &letter)?;
-        Ok(transport::Ready::new(self.bounce(sender), letter, bytes))
+        let domain = sender.profile.address.domain().to_owned();
+        Ok(transport::Ready::new(way, domain, self.bounce(sender), letter, bytes))
     }
 
     fn now(&self) -> Timestamp {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use job::clock::after;
 use job::{Completed, Outcome};
-use mail::{Accepted, EmailAddress, Envelope, SendError, SendErrorKind, SmtpTransport};
+use mail::{Accepted, EmailAddress, Envelope, SendError, SendErrorKind, SendPhase, SmtpTransport};
 use serde_json::json;
 use store::{AttemptReport, Delivery, DeliveryState, OnTheWire};
 use telemetry::redact::Text;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::gate::Way;
 use super::render::Letter;
 use super::{Halt, Send};
 
@@ -21,14 +22,19 @@ const WAIT_HERE: Duration = Duration::from_secs(1);
 
 /// A mail that is ready to go.
 pub(super) struct Ready {
+    way: Way,
+    /// The sender's domain.
+    domain: String,
     envelope: Envelope,
     bytes: Vec<u8>,
     on_the_wire: OnTheWire,
 }
 
 impl Ready {
-    pub(super) fn new(bounce: EmailAddress, letter: Letter, bytes: Vec<u8>) -> Self {
+    pub(super) fn new(way: Way, domain: String, bounce: EmailAddress, letter: Letter, bytes: Vec<u8>) -> Self {
         Self {
+            way,
+            domain,
             envelope: Envelope { from: Some(bounce), to: letter.to },
             bytes,
             on_the_wire: OnTheWire { message_id: letter.message_id.as_str().to_owned(), subject: letter.subject },
@@ -70,28 +76,49 @@ impl Send<'_> {
         Ok(())
     }
 
-    /// By the first relay; by the second, if the first is away and certainly does not have the mail. The gate has let the
-    /// sender pass for the addresses of both (`mail.egress`, `mail.relay_include`).
+    /// By the first relay; by the second, if the first is away, or cannot carry the mail, and certainly does not have it.
+    /// The second gets nothing that would not authenticate when it comes from there: the gate is asked for it apart.
     async fn by_either_relay(&self, ready: &Ready) -> Result<Accepted, SendError> {
-        let Some(fallback) = &self.mailer.fallback else { return self.by(&self.mailer.transport, ready).await };
-        let first = if fallback.first_rests(self.now()) {
-            None
-        } else {
-            match self.by(&self.mailer.transport, ready).await {
-                Err(e) if e.is_about_the_relay() => {
-                    fallback.let_first_rest(self.now());
-                    warn!(delivery_id = %self.id, relay = e.relay, phase = %e.phase, error = %Text(&e.text), "the second relay takes over");
-                    Some(e)
-                }
+        let (first, fallback) = (&self.mailer.transport, self.mailer.fallback.as_ref());
+        let Some(fallback) = fallback else { return self.by(first, ready).await };
+        let may_first = ready.way == Way::First;
+        let mut before = None;
+        if may_first && !fallback.first_rests(self.now()) {
+            match self.by(first, ready).await {
+                Err(e) if e.is_about_the_relay() || e.is_beyond_the_relay() => before = Some(e),
                 ended => return ended,
             }
-        };
-        let why = |text: &str| match &first {
+        }
+        let second = fallback.transport.relay();
+        if let Err(why) = self.second_authenticates(&ready.domain, second).await {
+            return match before {
+                Some(e) => {
+                    Err(SendError { text: format!("{} (the second relay {second} is not used: {why})", e.text), ..e })
+                }
+                None if may_first => self.by(first, ready).await,
+                // The gate has changed its mind since: the next attempt asks it again.
+                None => Err(SendError {
+                    relay: second.to_owned(),
+                    phase: SendPhase::Connect,
+                    kind: SendErrorKind::Aborted,
+                    code: None,
+                    enhanced: None,
+                    text: why,
+                }),
+            };
+        }
+        if let Some(e) = before.as_ref().filter(|e| e.is_about_the_relay()) {
+            fallback.let_first_rest(self.now());
+            warn!(delivery_id = %self.id, relay = e.relay, phase = %e.phase, error = %Text(&e.text), "the second relay takes over");
+        }
+        let why = |text: &str| match &before {
             Some(e) => format!("{text} (before that {} at {}: {})", e.relay, e.phase, e.text),
             None => text.to_owned(),
         };
         match self.by(&fallback.transport, ready).await {
             Ok(accepted) => Ok(Accepted { text: why(&accepted.text), ..accepted }),
+            // The first one was not asked, and may be able to.
+            Err(e) if e.is_beyond_the_relay() && before.is_none() && may_first => self.by(first, ready).await,
             Err(e) => Err(SendError { text: why(&e.text), ..e }),
         }
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::dns::{DnsError, Lookups};
 use crate::gate::report::{Finding, Publish, Rule, Severity};
-use crate::gate::subject::Subject;
+use crate::gate::subject::{Route, Subject};
 
 const PTR: Rule = Rule { id: "direct.ptr", broken: Severity::Block, source: "RFC 1912 §2.1" };
 const EHLO: Rule = Rule { id: "direct.ehlo", broken: Severity::Warn, source: "RFC 5321 §4.1.1.1" };
@@ -17,27 +17,32 @@ pub const RULES: &[Rule] = &[PTR, EHLO];
 /// Looks at every address that mail leaves from.
 pub(in crate::gate) async fn check(subject: &Subject, lookups: &Lookups) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !subject.is_direct() {
-        return findings;
+    for route in subject.routes.iter().filter(|route| route.is_direct()) {
+        for ip in &route.egress {
+            let finding = match is_public(*ip) {
+                true => reverse(*ip, subject, lookups).await,
+                false => PTR.says(Severity::Info, &ip.to_string(), "not a public address: it needs no reverse name"),
+            };
+            findings.push(finding.by(subject.mark(route)));
+        }
+        findings.push(ehlo(route, subject, lookups).await.by(subject.mark(route)));
     }
-    for ip in &subject.egress {
-        findings.push(match is_public(*ip) {
-            true => reverse(*ip, subject, lookups).await,
-            false => PTR.says(Severity::Info, &ip.to_string(), "not a public address: it needs no reverse name"),
-        });
-    }
-    findings.push(match lookups.all_addresses(&subject.helo).await {
+    findings
+}
+
+/// Whether the EHLO name is that of an address that mail leaves from on this way.
+async fn ehlo(route: &Route, subject: &Subject, lookups: &Lookups) -> Finding {
+    match lookups.all_addresses(&subject.helo).await {
         Err(error) => EHLO.unclear(&subject.helo, &error),
-        Ok(addresses) if subject.egress.iter().any(|ip| addresses.contains(ip)) => {
+        Ok(addresses) if route.egress.iter().any(|ip| addresses.contains(ip)) => {
             EHLO.kept(&subject.helo, "the EHLO name is that of an address that mail leaves from")
         }
         Ok(_) => {
-            let kind = if subject.egress[0].is_ipv4() { "A" } else { "AAAA" };
+            let kind = if route.egress[0].is_ipv4() { "A" } else { "AAAA" };
             EHLO.broken(&subject.helo, "the EHLO name does not lead to an address that mail leaves from")
-                .publish(Publish::of(kind, &subject.helo, subject.egress[0].to_string()))
+                .publish(Publish::of(kind, &subject.helo, route.egress[0].to_string()))
         }
-    });
-    findings
+    }
 }
 
 async fn reverse(ip: IpAddr, subject: &Subject, lookups: &Lookups) -> Finding {

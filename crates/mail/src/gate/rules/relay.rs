@@ -20,28 +20,36 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Lines of an answer that are read at most.
 const MOST_LINES: usize = 100;
 
-/// Looks at the way to the relay, and asks the relay what it offers.
+/// Looks at the way to each relay, and asks the relay what it offers.
 pub(in crate::gate) async fn check(subject: &Subject) -> Vec<Finding> {
-    let Some(relay) = &subject.relay else {
-        return vec![ENCRYPTION.says(Severity::Info, &subject.domain, "mail.transport is not set: nothing is sent")];
-    };
+    let mut findings = Vec::new();
+    for route in &subject.routes {
+        findings.push(match &route.link {
+            Some(link) => one(link, &subject.helo).await.by(subject.mark(route)),
+            None => ENCRYPTION.says(Severity::Info, &subject.domain, "mail.transport is not set: nothing is sent"),
+        });
+    }
+    findings
+}
+
+async fn one(relay: &RelayLink, helo: &str) -> Finding {
     let place = format!("{}:{}", relay.host, relay.port);
     if relay.implicit_tls {
-        return vec![ENCRYPTION.kept(&place, "TLS from the first byte")];
+        return ENCRYPTION.kept(&place, "TLS from the first byte");
     }
-    let offers = match timeout(PATIENCE, offers_starttls(relay, &subject.helo)).await {
+    let offers = match timeout(PATIENCE, offers_starttls(relay, helo)).await {
         Ok(Ok(offers)) => offers,
-        Ok(Err(error)) => return vec![ENCRYPTION.says(Severity::Info, &place, format!("not asked: {error}"))],
-        Err(_) => return vec![ENCRYPTION.says(Severity::Info, &place, "not asked: it does not answer in time")],
+        Ok(Err(error)) => return ENCRYPTION.says(Severity::Info, &place, format!("not asked: {error}")),
+        Err(_) => return ENCRYPTION.says(Severity::Info, &place, "not asked: it does not answer in time"),
     };
     let near = relay.host == "localhost" || relay.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    vec![match (relay.encrypted, offers, near) {
+    match (relay.encrypted, offers, near) {
         (true, true, _) => ENCRYPTION.kept(&place, "it offers STARTTLS, and nothing is sent without"),
         (true, false, _) => ENCRYPTION.broken(&place, "it does not offer STARTTLS: nothing can be sent"),
         (false, _, true) => ENCRYPTION.kept(&place, "on this machine: no encryption is needed"),
         (false, true, false) => ENCRYPTION.broken(&place, "mail goes in clear, although it offers STARTTLS"),
         (false, false, false) => ENCRYPTION.broken(&place, "mail goes in clear: it offers no STARTTLS"),
-    }]
+    }
 }
 
 /// Says EHLO and QUIT, nothing more.

@@ -3,13 +3,16 @@
 //! It is asked for the domain of MAIL FROM, which decides about every mail, and for the EHLO name, which decides about
 //! mails without a sender (RFC 7208 §2.3, §2.4). Behind a relay the EHLO name that receivers hear is the relay's: then
 //! ours is only mentioned.
+//!
+//! What a record says of itself (one, readable, cheap enough, not open to all) holds for every relay; whether it lets mail in
+//! is asked for each relay apart.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::dns::{DnsError, Lookups};
 use crate::gate::report::{Finding, Publish, Rule, Severity};
 use crate::gate::spf::{Ending, Outcome, Qualifier, Question, Walked, walk};
-use crate::gate::subject::Subject;
+use crate::gate::subject::{Route, Subject};
 
 const RECORD: Rule = Rule { id: "spf.record", broken: Severity::Block, source: "RFC 7208 §4.5" };
 const SYNTAX: Rule = Rule { id: "spf.syntax", broken: Severity::Block, source: "RFC 7208 §4.6" };
@@ -33,33 +36,68 @@ const NEARLY: usize = 9;
 
 /// Looks at both identities.
 pub(in crate::gate) async fn check(subject: &Subject, lookups: &Lookups) -> Vec<Finding> {
-    let mut findings = identity(subject, &subject.bounce_domain, &subject.relay_includes, lookups).await;
+    let all: Vec<&Route> = subject.routes.iter().collect();
+    let mut findings = identity(subject, &subject.bounce_domain, Identity::MailFrom, &all, lookups).await;
     if !subject.helo.eq_ignore_ascii_case(&subject.bounce_domain) {
-        // The relay gives a name of its own in EHLO: ours need not let it in.
-        let ehlo = identity(subject, &subject.helo, &[], lookups).await;
+        // A relay of others gives a name of its own in EHLO: ours matters on the ways of our own.
+        let direct: Vec<&Route> = all.iter().copied().filter(|route| route.is_direct()).collect();
+        let is_direct = !direct.is_empty();
+        let mark = match direct.as_slice() {
+            [only] if all.len() > 1 => subject.mark(only),
+            _ => None,
+        };
+        let routes = if is_direct { &direct } else { &all };
+        let ehlo = identity(subject, &subject.helo, Identity::Ehlo, routes, lookups).await;
         findings.extend(ehlo.into_iter().map(|mut finding| {
             let none = finding.rule == RECORD.id && finding.found.starts_with(NO_RECORD);
-            let most = match (subject.is_direct(), none) {
+            let most = match (is_direct, none) {
                 (true, false) => Severity::Block,
                 (true, true) => Severity::Warn,
                 (false, _) => Severity::Info,
             };
             finding.severity = finding.severity.min(most);
+            finding.relay = finding.relay.or_else(|| mark.clone());
             finding
         }));
     }
     findings
 }
 
+/// Whose name it is that a receiver asks about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    MailFrom,
+    Ehlo,
+}
+
+impl Identity {
+    /// The names by which a relay must be let in at this identity.
+    fn includes(self, route: &Route) -> &[String] {
+        match self {
+            Self::MailFrom => &route.includes,
+            Self::Ehlo => &[],
+        }
+    }
+}
+
 const NO_RECORD: &str = "there is no SPF record";
 
-/// Walks the record of one name for every address that we have; `relays` are the names that it has to include.
-async fn identity(subject: &Subject, domain: &str, relays: &[String], lookups: &Lookups) -> Vec<Finding> {
-    let addresses = if subject.egress.is_empty() { &[NOBODY][..] } else { &subject.egress };
+/// Walks the record of one name for every address that we have on these ways.
+async fn identity(
+    subject: &Subject,
+    domain: &str,
+    identity: Identity,
+    routes: &[&Route],
+    lookups: &Lookups,
+) -> Vec<Finding> {
+    let mut addresses = subject.egress();
+    if addresses.is_empty() {
+        addresses.push(NOBODY);
+    }
     let mut walks = Vec::new();
     for ip in addresses {
-        let question = Question { ip: *ip, local: &subject.bounce_local, domain, helo: &subject.helo };
-        walks.push((*ip, walk(lookups, &question).await));
+        let question = Question { ip, local: &subject.bounce_local, domain, helo: &subject.helo };
+        walks.push((ip, walk(lookups, &question).await));
     }
     let Some((_, first)) = walks.first() else { return Vec::new() };
     if let (Some(error), []) = (&first.unanswered, first.records.as_slice()) {
@@ -68,7 +106,7 @@ async fn identity(subject: &Subject, domain: &str, relays: &[String], lookups: &
             DnsError::Name(_) => RECORD.broken(domain, error.to_string()),
         }];
     }
-    let wanted = || suggested(subject, relays, first, domain);
+    let wanted = || suggested(subject, identity, routes, first, domain);
     let mut findings = vec![record(first, domain, wanted())];
     if first.records.len() != 1 {
         return findings;
@@ -80,12 +118,15 @@ async fn identity(subject: &Subject, domain: &str, relays: &[String], lookups: &
     findings.push(SYNTAX.kept(domain, "every term can be read"));
     findings.extend(limits(&walks, domain));
     findings.extend(shape(first, domain));
-    findings.extend(passes(subject, relays, &walks, domain).into_iter().map(|finding| {
-        match (finding.severity, wanted()) {
-            (Severity::Block, Some(record)) => finding.publish(record),
-            _ => finding,
-        }
-    }));
+    for route in routes {
+        findings.extend(passes(route, identity, &walks, domain).into_iter().map(|finding| {
+            let finding = finding.by(subject.mark(route));
+            match (finding.severity, wanted()) {
+                (Severity::Block, Some(record)) => finding.publish(record),
+                _ => finding,
+            }
+        }));
+    }
     findings
 }
 
@@ -161,10 +202,10 @@ fn shape(walked: &Walked, domain: &str) -> Vec<Finding> {
     findings
 }
 
-/// Whether it lets us in.
-fn passes(subject: &Subject, relays: &[String], walks: &[(IpAddr, Walked)], domain: &str) -> Vec<Finding> {
+/// Whether it lets us in on this way.
+fn passes(route: &Route, identity: Identity, walks: &[(IpAddr, Walked)], domain: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for include in relays {
+    for include in identity.includes(route) {
         let there = walks.iter().all(|(_, walked)| walked.included.contains(&include.to_ascii_lowercase()));
         let unanswered = walks.iter().find_map(|(_, walked)| walked.unanswered.as_ref());
         findings.push(match (there, unanswered) {
@@ -173,14 +214,14 @@ fn passes(subject: &Subject, relays: &[String], walks: &[(IpAddr, Walked)], doma
             (false, None) => PASSES.broken(domain, format!("does not include {include}, the relay")),
         });
     }
-    if subject.egress.is_empty() {
-        if subject.relay_includes.is_empty() {
+    if !route.is_direct() {
+        if route.includes.is_empty() {
             let found = "whether it lets the relay in is not known: set mail.relay_include or mail.egress";
             findings.push(PASSES.says(Severity::Warn, domain, found));
         }
         return findings;
     }
-    for (ip, walked) in walks {
+    for (ip, walked) in walks.iter().filter(|(ip, _)| route.egress.contains(ip)) {
         let by = &walked.because;
         findings.push(match (walked.result, &walked.unanswered) {
             (Outcome::Pass, _) => PASSES.kept(domain, format!("pass for {ip}, by {by}")),
@@ -195,10 +236,18 @@ fn or_all(because: &str) -> &str {
     if because.is_empty() { "the lack of a match" } else { because }
 }
 
-/// The record that would let us in: what all present records say, what is missing for us, and an end. Nothing where
-/// neither the relay nor our addresses are known.
-fn suggested(subject: &Subject, relays: &[String], walked: &Walked, domain: &str) -> Option<Publish> {
-    let ours = relays.iter().map(|name| format!("include:{name}")).chain(subject.egress.iter().map(|ip| match ip {
+/// The record that would let us in on every way: what all present records say, what is missing for us, and an end. Nothing
+/// where neither a relay nor our addresses are known.
+fn suggested(
+    subject: &Subject,
+    identity: Identity,
+    routes: &[&Route],
+    walked: &Walked,
+    domain: &str,
+) -> Option<Publish> {
+    let includes: Vec<&String> = routes.iter().flat_map(|route| identity.includes(route)).collect();
+    let egress = subject.egress();
+    let ours = includes.iter().map(|name| format!("include:{name}")).chain(egress.iter().map(|ip| match ip {
         IpAddr::V4(ip) => format!("ip4:{ip}"),
         IpAddr::V6(ip) => format!("ip6:{ip}"),
     }));
@@ -213,7 +262,7 @@ fn suggested(subject: &Subject, relays: &[String], walked: &Walked, domain: &str
             _ => terms.push(term),
         }
     }
-    let known = subject.is_direct() || !relays.is_empty();
+    let known = !egress.is_empty() || !includes.is_empty();
     if terms.iter().any(|term| term.to_ascii_lowercase().starts_with("redirect=")) {
         return None;
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::gate::{Depth, Finding, KeyUse, Report, Severity, SigningKey, Subject, check};
+use mail::gate::{Depth, Finding, KeyUse, Report, Route, Severity, SigningKey, Subject, check};
 use mail::zone::{DnsFault, DnsName, RecordData, Zone};
 use mail::{DkimSigner, Dns, DnsServer};
 use outbound::{Client, Settings, SystemResolver};
@@ -57,10 +57,13 @@ impl Desk {
             bounce_domain: BOUNCE.to_owned(),
             bounce_local: "bounces".to_owned(),
             helo: EHLO.to_owned(),
-            egress: vec![IpAddr::V4(EGRESS)],
-            relay_includes: vec!["spf.relay.test".to_owned()],
+            routes: vec![Route {
+                relay: "relay.test:25".to_owned(),
+                egress: vec![IpAddr::V4(EGRESS)],
+                includes: vec!["spf.relay.test".to_owned()],
+                link: None,
+            }],
             keys: vec![key],
-            relay: None,
         };
         Self { dns: DnsServer::start(zone).await.unwrap(), subject }
     }

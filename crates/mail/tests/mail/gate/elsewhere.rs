@@ -23,9 +23,9 @@ async fn an_address_needs_a_name_that_leads_back() {
     assert_eq!((publish.kind.as_str(), publish.value.as_str()), ("PTR", "mail.example.test."));
     desk.add(REVERSE, RecordData::Ptr(name(EHLO))).fail(REVERSE, DnsFault::ServFail);
     desk.says("direct.ptr", Severity::Unclear, "Server Failure").await;
-    desk.subject.egress = vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))];
+    desk.subject.routes[0].egress = vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))];
     desk.says("direct.ptr", Severity::Info, "not a public address").await;
-    desk.subject.egress.clear();
+    desk.subject.routes[0].egress.clear();
     assert!(desk.report().await.findings.iter().all(|finding| !finding.rule.starts_with("direct.")));
 }
 
@@ -44,16 +44,16 @@ async fn the_relay_is_asked_for_starttls() {
         (link(true, false), Severity::Warn, "does not offer STARTTLS"),
         (link(true, true), Severity::Ok, "first byte"),
     ] {
-        desk.subject.relay = Some(relay);
+        desk.subject.routes[0].link = Some(relay);
         let finding = worst(&desk.whole_report().await, "relay.encryption");
         assert!(finding.severity == severity && finding.found.contains(word), "{finding:?}");
     }
     lab.script(|step| matches!(step, Step::Ehlo { .. }).then(|| Reaction::Reply(250, "STARTTLS".to_owned())));
-    desk.subject.relay = Some(link(true, false));
+    desk.subject.routes[0].link = Some(link(true, false));
     let offered = worst(&desk.whole_report().await, "relay.encryption");
     assert!(offered.severity == Severity::Ok && offered.found.contains("offers STARTTLS"), "{offered:?}");
     let gone = nobody().await;
-    desk.subject.relay = Some(RelayLink { port: gone.port(), ..link(true, false) });
+    desk.subject.routes[0].link = Some(RelayLink { port: gone.port(), ..link(true, false) });
     let finding = worst(&desk.whole_report().await, "relay.encryption");
     assert!(finding.severity == Severity::Info && finding.found.contains("not asked"), "{finding:?}");
 }

@@ -6,4 +6,5 @@ mod dkim;
 mod dmarc;
 mod elsewhere;
 mod extras;
+mod routes;
 mod spf;

@@ -150,16 +150,16 @@ async fn every_address_that_mail_leaves_from_must_pass_and_the_relay_be_included
     let finding = desk.worst("spf.passes").await;
     assert!(finding.severity == Severity::Block && finding.found.contains("does not include"), "{finding:?}");
     assert_eq!(finding.publish.unwrap().value, "v=spf1 include:spf.relay.test ip4:192.0.2.10 -all");
-    desk.subject.relay_includes.clear();
+    desk.subject.routes[0].includes.clear();
     desk.says("spf.passes", Severity::Ok, "pass for 192.0.2.10").await;
-    desk.subject.egress.push(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
+    desk.subject.routes[0].egress.push(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)));
     desk.says("spf.passes", Severity::Block, "fail for 2001:db8::1, by -all").await;
     for place in [BOUNCE, EHLO] {
         desk.txt(place, &["v=spf1 ip4:192.0.2.10 ip6:2001:db8::/64 -all"]);
     }
     desk.says("spf.passes", Severity::Ok, "pass").await;
     desk.txt(BOUNCE, &["v=spf1 ip6:2001:db8::/64 ~all"]).says("spf.passes", Severity::Block, "softfail").await;
-    desk.subject.egress.clear();
+    desk.subject.routes[0].egress.clear();
     desk.says("spf.passes", Severity::Warn, "not known").await;
 }
 
@@ -170,7 +170,7 @@ async fn the_ehlo_name_counts_where_mail_is_sent_directly() {
     desk.txt(EHLO, &[]).says("spf.record", Severity::Warn, "no SPF record").await;
     desk.txt(EHLO, &["v=spf1 -all", "v=spf1 -all"]);
     desk.says("spf.record", Severity::Block, "2 SPF records").await;
-    desk.subject.egress.clear();
+    desk.subject.routes[0].egress.clear();
     desk.says("spf.record", Severity::Info, "2 SPF records").await;
 }
 
@@ -191,7 +191,7 @@ async fn what_the_dns_does_not_say_is_unclear_and_not_bad() {
 #[tokio::test]
 async fn another_implementation_evaluates_to_the_same() {
     let mut desk = Desk::good().await;
-    desk.subject.relay_includes.clear();
+    desk.subject.routes[0].includes.clear();
     desk.txt("inc.example.test", &["v=spf1 ip4:192.0.2.10 -all"]);
     desk.txt("not.example.test", &["v=spf1 ip4:192.0.2.11 -all"]);
     desk.txt("soft.example.test", &["v=spf1 ~all"]);
@@ -217,7 +217,7 @@ async fn another_implementation_evaluates_to_the_same() {
         desk.txt(BOUNCE, &[record]);
         let mail = Received {
             raw: b"From: a@example.test\r\n\r\n",
-            client_ip: desk.subject.egress[0],
+            client_ip: desk.subject.routes[0].egress[0],
             ehlo: EHLO,
             mail_from: Some("bounces@bounce.example.test"),
         };
