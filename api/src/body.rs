@@ -20,6 +20,7 @@ use tokio::time::timeout;
 use crate::error::{ApiError, Fault};
 use crate::exact::repeated_member;
 use crate::object::Object;
+use crate::plain::plain;
 use crate::state::State;
 
 /// The most that is set aside for a body on the word of its `Content-Length` alone.
@@ -211,7 +212,7 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> 
             .field(field, format!("{what} at {place}"));
     }
     let field = field_of(&path, what);
-    let message: String = what.chars().take(400).collect();
+    let message: String = plain(what).chars().take(400).collect();
     ApiError::new(Fault::Invalid, format!("{field}: {message} ({place})")).field(field, message)
 }
 

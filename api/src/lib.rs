@@ -19,6 +19,7 @@ pub mod list;
 pub mod object;
 pub mod openapi;
 pub mod pages;
+mod plain;
 pub mod query;
 pub mod request;
 mod router;

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, Fault};
+use crate::plain::plain;
 
 /// The query parameters. Take what the route knows, then [`Params::end`].
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Params {
         T: FromStr,
         T::Err: Display,
     {
-        let refuse = |e: T::Err| ApiError::invalid(name, e.to_string().chars().take(400).collect::<String>());
+        let refuse = |e: T::Err| ApiError::invalid(name, plain(&e.to_string()).chars().take(400).collect::<String>());
         self.text(name)?.map(|text| text.parse().map_err(refuse)).transpose()
     }
 

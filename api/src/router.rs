@@ -8,7 +8,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::error::{ApiError, Fault};
-use crate::openapi::{base, written};
+use crate::openapi::{add_refusals, base, written};
 use crate::request::around;
 use crate::routes::{self, docs, health, mailbox, metrics, templates, unsubscribe};
 use crate::state::State;
@@ -19,7 +19,8 @@ pub fn router(state: State) -> Router {
     if state.dev.is_some() {
         described = described.merge(mailbox::router()).merge(metrics::router());
     }
-    let (mut router, document) = described.split_for_parts();
+    let (mut router, mut document) = described.split_for_parts();
+    add_refusals(&mut document);
     state.document.get_or_init(|| written(&document));
     router = router.merge(docs::pages()).merge(unsubscribe::pages());
     if state.dev.is_some() {

@@ -77,6 +77,47 @@ const DEV_ROUTES: [&str; 8] = [
     "GET /mailbox/zone",
 ];
 
+/// Every refusal that can happen to a call stands in its description.
+#[tokio::test]
+async fn each_call_lists_the_errors_that_it_may_be_answered_with() {
+    let app = App::start().await;
+    let document = app.get("/openapi.json").without_key().header("host", "localhost").send().await.expect(200);
+    let public = ["/healthz", "/readyz", "/openapi.json"];
+    let mut calls = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            let lists = |status: &str| {
+                let problem = &responses[status]["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(problem, "#/components/schemas/Problem", "{method} {path} {status}");
+            };
+            if public.contains(&path.as_str()) {
+                assert!(!responses.contains_key("401"), "{path}");
+                continue;
+            }
+            calls += 1;
+            ["401", "403", "429", "503"].into_iter().for_each(lists);
+            assert!(responses["429"]["headers"]["Retry-After"].is_object(), "{method} {path}");
+            if operation["requestBody"].is_object() {
+                ["400", "413", "422"].into_iter().for_each(lists);
+            }
+            let json = operation["requestBody"]["content"]["application/json"].is_object();
+            assert_eq!(responses.contains_key("415"), json, "{method} {path}");
+        }
+    }
+    assert!(calls > 40, "{calls}");
+    for (path, method) in [
+        ("/v1/jobs", "post"),
+        ("/v1/emails", "post"),
+        ("/emails", "post"),
+        ("/v1/bookings/{id}/events", "post"),
+        ("/v1/deliveries/{id}/resend", "post"),
+        ("/v1/schedules/{name}/run", "post"),
+    ] {
+        assert!(document["paths"][path][method]["responses"]["409"].is_object(), "{method} {path}");
+    }
+}
+
 async fn described(app: &App) -> BTreeSet<String> {
     let document = app.get("/openapi.json").without_key().header("host", "localhost").send().await.expect(200);
     assert!(document["openapi"].as_str().unwrap().starts_with("3."));

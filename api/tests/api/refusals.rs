@@ -47,6 +47,22 @@ async fn malformed_json_is_placed_by_line_and_column(app: &App) {
 }
 
 async fn wrong_types_and_unknown_fields_are_named(app: &App) {
+    for (body, message) in [
+        (json!({"kind": 5}), "a text is expected, not 5"),
+        (json!({"kind": "debug.noop", "colour": 1}), "is not a field here; known are kind, "),
+        (json!({"kind": "debug.sleep", "args": {"ms": "x"}}), "a whole number, 0 or more is expected, not the text"),
+        (json!({"kind": "debug.sleep"}), "is missing"),
+        (json!({"kind": "debug.noop", "run_at": "soon"}), "a time such as 2026-11-25T09:00:00Z (RFC 3339) is expected"),
+        (
+            json!({"kind": "debug.noop", "max_attempts": 70_000}),
+            "a whole number from 0 to 65535 is expected, not 70000",
+        ),
+        (json!([]), "an object is expected, not a list"),
+    ] {
+        let problem = app.post("/v1/jobs", &body.to_string()).send().await.json();
+        let said = problem["errors"][0]["message"].as_str().unwrap();
+        assert!(said.starts_with(message), "{body}: {said}");
+    }
     for (body, fields) in [
         (json!({}), &["kind"][..]),
         (json!([]), &["body"]),

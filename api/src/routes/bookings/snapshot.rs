@@ -3,6 +3,7 @@
 //! Everything that ends in a mail or a file name is bounded and free of control characters here, at the edge: CR and LF
 //! are how headers are injected, NUL is what a database refuses. All fields that are wrong are named at once.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use jiff::tz::TimeZone;
 use job::FieldError;
 use mail::{EmailAddress, Mailbox};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 use store::{CancelledBy, Party, Price, Snapshot};
 use utoipa::ToSchema;
 
@@ -106,11 +108,32 @@ pub struct PartyBody {
 }
 
 /// A duration that keeps the form in which it was given.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 enum Offset {
-    Seconds(u32),
+    Seconds(u64),
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for Offset {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl Visitor<'_> for Written {
+            type Value = Offset;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration (seconds, or a text such as \"24h\")")
+            }
+
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Offset, E> {
+                Ok(Offset::Seconds(seconds))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Offset, E> {
+                Ok(Offset::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Written)
+    }
 }
 
 impl BookingBody {

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::body::field_of;
 use crate::error::{ApiError, Fault};
+use crate::plain::plain;
 use crate::state::State;
 
 /// The longest delay: ten years.
@@ -212,7 +213,7 @@ fn in_args(error: FieldError) -> FieldError {
         path => format!("args.{path}"),
     };
     let message = error.message.split(" at line ").next().unwrap_or_default();
-    FieldError::new(field_of(&path, message), message)
+    FieldError::new(field_of(&path, message), plain(message))
 }
 
 fn at_most(given: Duration, limit: Duration, field: &str, wrong: &mut Vec<FieldError>) -> Duration {

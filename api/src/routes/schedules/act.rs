@@ -98,6 +98,7 @@ pub async fn resume(
     params(("name" = String, Path, description = "The schedule's name")),
     responses(
         (status = 202, description = "Its job is on its way", body = Asked),
+        (status = 409, description = "It cannot be run here: its kind or its arguments are not known", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such schedule", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -119,6 +120,7 @@ pub async fn run(
     request_body = Span, params(("name" = String, Path, description = "The schedule's name")),
     responses(
         (status = 202, description = "Their jobs are on their way", body = BackfillView),
+        (status = 409, description = "It cannot be run here: its kind or its arguments are not known", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such schedule", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The span makes no sense or holds too much", body = Problem, content_type = "application/problem+json"),
     )
