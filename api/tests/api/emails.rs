@@ -18,6 +18,10 @@ fn mail(with: Value) -> String {
     body.to_string()
 }
 
+fn welcome(data: Value) -> Value {
+    json!({"template": "welcome", "subject": null, "text": null, "data": data})
+}
+
 async fn refused(app: &App, with: Value) -> Vec<String> {
     app.post("/v1/emails", &mail(with)).send().await.problem(422)
 }
@@ -47,11 +51,23 @@ async fn every_field_that_is_wrong_is_named() {
         (json!({"attachments": [{"filename": "a.txt", "content": "%"}]}), "attachments[0].content"),
         (json!({"attachments": [{"filename": "../a", "content": "YQ=="}]}), "attachments[0].filename"),
         (json!({"attachments": [{"path": "https://x.example/a"}]}), "attachments[0].path"),
+        (
+            json!({"attachments": [
+                {"filename": "a.png", "content": "YQ==", "content_id": "x"},
+                {"filename": "b.png", "content": "YQ==", "content_id": "x"},
+            ]}),
+            "attachments[1].content_id",
+        ),
+        (json!({"to": "a\u{200b}na@people.example"}), "to"),
+        (json!({"reply_to": "jürgen@people.example"}), "reply_to"),
         (json!({"tags": {"": "x"}}), "tags"),
         (json!({"data": {}}), "data"),
         (json!({"template": "welcome", "text": null, "data": {}}), "subject"),
         (json!({"template": "no_such", "text": null, "subject": null}), "template"),
         (json!({"template": "booking_confirmed_student", "text": null, "subject": null, "data": {}}), "data."),
+        (welcome(json!({"recipient": {"name": {"first": "Ana"}}, "url": "https://x.example"})), "data.recipient.name"),
+        (welcome(json!("Ana")), "data"),
+        (welcome(json!({"recipient": {"name": "Ana"}, "url": "javascript:alert(1)"})), "data"),
     ] {
         let fields = refused(&app, with.clone()).await;
         assert!(
@@ -81,6 +97,22 @@ async fn an_email_becomes_one_delivery_a_person_and_a_job_each() {
     assert!(cancelled["deliveries"].as_array().unwrap().iter().all(|d| d["state"] == "cancelled"), "{cancelled}");
     app.post(&format!("/v1/emails/{}/cancel", accepted["id"].as_str().unwrap()), "{}").send().await.problem(409);
     app.get("/v1/emails/x").send().await.problem(404);
+}
+
+#[tokio::test]
+async fn an_address_beyond_ascii_is_one_person_however_it_was_typed() {
+    let app = App::start().await;
+    let body = mail(json!({"to": ["Jürgen <ju\u{308}rgen@Bücher.example>", "J\u{dc}RGEN@xn--bcher-kva.example"]}));
+    let accepted = app.post("/v1/emails", &body).send().await.expect(202);
+    assert_eq!(accepted["deliveries"].as_array().unwrap().len(), 1);
+    let typed = "/v1/deliveries?recipient=j%C3%BCrgen%40b%C3%BCcher.example";
+    let listed = app.get(typed).send().await.expect(200);
+    assert_eq!(listed["items"][0]["recipient"], "jürgen@xn--bcher-kva.example");
+    let body = json!({"address": "Jürgen@bücher.example"}).to_string();
+    let added = app.post("/v1/suppressions", &body).send().await.expect(201);
+    assert_eq!(added["address"], "jürgen@xn--bcher-kva.example");
+    let path = "/v1/people/ju%CC%88rgen%40b%C3%BCcher.example/export";
+    assert_eq!(app.get(path).send().await.expect(200)["mails"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]

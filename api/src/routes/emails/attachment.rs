@@ -56,6 +56,11 @@ pub(super) fn attachments(written: Vec<AttachmentBody>, wrong: &mut Vec<FieldErr
             None => Attachment::new(&name, &kind, bytes),
         };
         match read {
+            Ok(attachment)
+                if attachment.content_id().is_some_and(|id| all.iter().any(|a| a.content_id() == Some(id))) =>
+            {
+                wrong.push(FieldError::new(at("content_id"), "is that of another file: the HTML could mean either"));
+            }
             Ok(attachment) => all.push(attachment),
             Err(error) => {
                 let field = match &error {

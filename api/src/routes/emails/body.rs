@@ -41,7 +41,14 @@ pub(super) fn words(
             let data = words.data.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
             // Rendered here once, so that a field that is missing is told to who can add it.
             match state.renderer()?.render(&name, &Locale::or_english(locale), &data) {
+                Ok(filled) if !links_lead_to_the_web(&filled.html) => {
+                    wrong.push(FieldError::new(data_field, "a link would lead to something else than a web address"));
+                }
                 Ok(_) => {}
+                Err(RenderError::Shape { field, expected, .. }) => {
+                    let field = if field.is_empty() { data_field.to_owned() } else { format!("{data_field}.{field}") };
+                    wrong.push(FieldError::new(field, format!("{expected} is expected")));
+                }
                 Err(RenderError::UnknownTemplate(_)) => {
                     wrong.push(FieldError::new(template_field, "there is no template of this name"));
                 }
@@ -94,7 +101,40 @@ pub(super) fn words(
     Ok((wrong.len() == before).then_some(body))
 }
 
+/// Whether every link of a filled template is one of the web, or an address: data must not bring a script or a file in.
+fn links_lead_to_the_web(html: &str) -> bool {
+    html.split("href=\"").skip(1).all(|rest| {
+        let link = rest.split('"').next().unwrap_or_default().trim_start();
+        ["https://", "http://", "mailto:"]
+            .iter()
+            .any(|scheme| link.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme)))
+    })
+}
+
 /// Lines end with LF here; the message writes CRLF.
 fn lines(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::links_lead_to_the_web;
+
+    #[test]
+    fn links_are_web_addresses() {
+        for (link, fits) in [
+            ("https://example.com/a?b=c", true),
+            ("HTTP://example.com", true),
+            ("mailto:help@example.com", true),
+            ("javascript:alert(1)", false),
+            (" javascript:alert(1)", false),
+            ("data:text/html,x", false),
+            ("//example.com", false),
+            ("5", false),
+            ("", false),
+        ] {
+            assert_eq!(links_lead_to_the_web(&format!("<p><a href=\"{link}\">x</a></p>")), fits, "{link}");
+        }
+        assert!(links_lead_to_the_web("<p>no link</p>"));
+    }
 }

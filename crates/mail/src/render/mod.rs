@@ -17,7 +17,8 @@
 //!    start, not the first mail.
 //!
 //! At every mail, data is filled in strictly: **a field that is missing is an error**, in `{{#if}}` as anywhere else. An
-//! optional field is there as `null`, so a misspelt name in a template or in code cannot quietly leave something out.
+//! optional field is there as `null`, so a misspelt name in a template or in code cannot quietly leave something out. Data of
+//! another shape than the sample's is one too: an object where a name is shown would be `[object]` to its reader.
 //! HTML is escaped and cannot be asked not to be; text and subject are not escaped; a subject with a line break is
 //! refused, for it would start a header.
 
@@ -25,6 +26,7 @@ mod check;
 mod compose;
 mod inline;
 mod preview;
+mod shape;
 mod source;
 mod strict;
 
@@ -55,6 +57,16 @@ pub enum RenderError {
         template: String,
         /// The path of the field, as `student.name`.
         field: String,
+    },
+    /// The data has an object or a list where the template shows a text, or the other way round.
+    #[error("template {template}: {expected} is expected as the field {field:?}")]
+    Shape {
+        /// The template's name.
+        template: String,
+        /// The path of the field, as `student.name`; empty: the data as a whole.
+        field: String,
+        /// What is expected there.
+        expected: &'static str,
     },
     /// The subject would have had a line break or another control character.
     #[error("template {template}: the subject has a line break or a control character")]
@@ -229,10 +241,13 @@ impl Renderer {
     /// Fills template `name` with `data`, in the language that comes closest to `locale`.
     ///
     /// # Errors
-    /// [`RenderError::UnknownTemplate`], [`RenderError::MissingField`], [`RenderError::SubjectLineBreak`],
-    /// [`RenderError::Fill`].
+    /// [`RenderError::UnknownTemplate`], [`RenderError::MissingField`], [`RenderError::Shape`],
+    /// [`RenderError::SubjectLineBreak`], [`RenderError::Fill`].
     pub fn render(&self, name: &str, locale: &Locale, data: &Value) -> Result<Rendered, RenderError> {
         let locale = self.spoken(name, locale)?;
+        if let Some((field, expected)) = self.sample(name, &locale).and_then(|sample| shape::misfit(sample, data)) {
+            return Err(RenderError::Shape { template: name.to_owned(), field, expected });
+        }
         let fill =
             |registry: &Handlebars<'_>, key: &str| registry.render(key, data).map_err(|error| fill_error(name, &error));
         let subject = fill(&self.text, &subject_key(name, &locale))?;
