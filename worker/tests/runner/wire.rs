@@ -20,10 +20,11 @@ use worker::Mailer;
 
 use crate::mails::Post;
 use crate::relays::{hasty, resend, settled};
+use crate::stage::queue;
 
 /// Sends one mail to a domain of its own, and tells how its only attempt went.
 async fn attempt(post: &Post, case: &str) -> (Delivery, Attempt) {
-    let domain = format!("d{:x}.example", rand::random::<u64>());
+    let domain = format!("d{}.example", post.stage.context.ids.next(&queue("emails")).uuid().simple());
     let sent = post.send_to(&format!("zoe@{domain}"), Category::Booking).await;
     let mail = settled(post, &sent).await;
     let (mail, mut attempts) = post.stage.context.store.get_delivery(mail.id).await.unwrap().unwrap();
