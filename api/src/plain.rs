@@ -52,7 +52,7 @@ const TIME: &str = "a time such as 2026-11-25T09:00:00Z (RFC 3339)";
 
 /// The calendar's own words about a text that is no time.
 fn is_about_a_time(message: &str) -> bool {
-    let begins = ["failed to parse", "failed to find", "failed to convert", "parameter '", "parsed "];
+    let begins = ["failed to ", "parameter '", "parsed ", "expected ", "datetime ", "offset ", "invalid "];
     begins.iter().any(|begin| message.starts_with(begin))
 }
 
@@ -71,6 +71,9 @@ fn expectation(said: &str) -> String {
         "unit" => "null",
         "a timestamp string" => TIME,
         other => {
+            if let Some(size) = other.strip_prefix("a tuple of size ") {
+                return format!("a list of {size}");
+            }
             let first = other.split(' ').next().unwrap_or_default();
             return match first {
                 "struct" | "internally" | "adjacently" => "an object".to_owned(),
@@ -157,7 +160,7 @@ mod tests {
         assert_eq!(said::<bool>("{}"), "true or false is expected, not an object");
         assert_eq!(said::<Vec<u8>>("null"), "a list is expected, not null");
         assert_eq!(said::<Shape>("true"), "an object is expected, not true");
-        assert_eq!(said::<(u8, u8)>("[1]"), "a list is expected, not 1");
+        assert_eq!(said::<(u8, u8)>("[1]"), "a list of 2 is expected, not 1");
     }
 
     #[test]
@@ -171,6 +174,13 @@ mod tests {
     #[test]
     fn a_text_that_is_no_time_is_told_what_one_looks_like() {
         for text in [
+            "2026-02-30T00:00:00Z",
+            "2026-11-25T09:00:00+99:00",
+            "2026-11-25 09:00",
+            "2026-11-25T09:00:00Zx",
+            "25.11.2026",
+            "-1",
+            "1764061200",
             "soon",
             "2026-13-01T00:00:00Z",
             "2026-01-01",

@@ -16,6 +16,7 @@ mod known;
 pub mod plan;
 pub mod policy;
 mod release;
+mod tell;
 pub mod watch;
 
 use std::collections::BTreeMap;
@@ -29,23 +30,19 @@ use job::{Clock, IdSource, QueueName};
 use mail::gate::{Depth, Report, Severity};
 use mail::{DkimSigner, Dns};
 use queue::Broker;
-use store::{Domain, DomainRelay, NewDomainCheck, Store, StoreError};
+use store::{Domain, NewDomainCheck, Store, StoreError};
 use tokio::sync::Mutex;
-use tracing::{info, warn};
 
 pub use plan::{Plan, PlannedKey};
 pub use policy::Decision;
+pub use tell::{FALLBACK_HELD, HELD};
 
 use crate::context::Context;
 use crate::mailer::Sender;
-use crate::notices::{Notice, Notices, Severity as Weight};
+use crate::notices::Notices;
 use known::Known;
-use policy::Turn;
+use tell::Turns;
 
-/// The kind of the notice that mail of a domain is held.
-pub const HELD: &str = "domain.held";
-/// The kind of the notice that the second relay cannot take over, because mail that it sends would not authenticate.
-pub const FALLBACK_HELD: &str = "domain.fallback_held";
 /// A receiver's complaint leads to a look at the DNS, but not more often than this.
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
 /// How often a result is written again when somebody else was quicker.
@@ -296,79 +293,12 @@ impl Gate {
         }
         Err(StoreError::Contended)
     }
-
-    async fn tell(&self, means: Means<'_>, plan: &Plan, stored: &Domain, turns: Turns) {
-        let labels = BTreeMap::from([("domain".to_owned(), plan.domain.clone())]);
-        let reason = stored.reason.clone().unwrap_or_default();
-        match turns.first {
-            Turn::Nothing => {}
-            Turn::Doubted => warn!(domain = plan.domain, reason, "a domain is in doubt: its mail is still sent"),
-            Turn::Held => {
-                let title = match may_leave(plan, stored, means.clock.now()) {
-                    true => format!("Mail of {} leaves by its second relay only", plan.domain),
-                    false => format!("Mail of {} is held", plan.domain),
-                };
-                let notice = Notice {
-                    kind: HELD.to_owned(),
-                    severity: Weight::Critical,
-                    title,
-                    detail: format!("It would not authenticate at its receivers: {reason}"),
-                    labels: labels.clone(),
-                };
-                means.notices.raise(notice).await;
-            }
-            Turn::Mended => {
-                info!(domain = plan.domain, "a domain authenticates again");
-                means.notices.resolve(HELD, labels.clone()).await;
-            }
-        }
-        for (relay, turn) in stored.relays.iter().zip(turns.further) {
-            let mut labels = labels.clone();
-            labels.insert("relay".to_owned(), relay.relay.clone());
-            self.tell_of_relay(means, plan, stored, relay, turn, labels).await;
-        }
-    }
-
-    /// What has changed with a further relay.
-    async fn tell_of_relay(
-        &self,
-        means: Means<'_>,
-        plan: &Plan,
-        stored: &Domain,
-        relay: &DomainRelay,
-        turn: Turn,
-        labels: BTreeMap<String, String>,
-    ) {
-        let reason = relay.reason.clone().unwrap_or_default();
-        match turn {
-            Turn::Nothing => {}
-            Turn::Doubted => warn!(domain = plan.domain, relay = relay.relay, reason, "a second relay is in doubt"),
-            Turn::Held => {
-                let (severity, title) = match may_leave(plan, stored, means.clock.now()) {
-                    true => (Weight::Warning, format!("No second relay for mail of {}", plan.domain)),
-                    false => (Weight::Critical, format!("Mail of {} is held: no relay may take it", plan.domain)),
-                };
-                let detail = format!("What {} sends would not authenticate at its receivers: {reason}", relay.relay);
-                means.notices.raise(Notice { kind: FALLBACK_HELD.to_owned(), severity, title, detail, labels }).await;
-            }
-            Turn::Mended => {
-                info!(domain = plan.domain, relay = relay.relay, "a second relay may take over again");
-                means.notices.resolve(FALLBACK_HELD, labels).await;
-            }
-        }
-    }
 }
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").field("domains", &self.plans.keys().collect::<Vec<_>>()).finish_non_exhaustive()
     }
-}
-
-/// What has changed with a check, for the first relay and for each further one.
-struct Turns {
-    first: Turn,
-    further: Vec<Turn>,
 }
 
 /// Whether mail of a domain may leave by any of its relays.
