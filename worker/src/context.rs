@@ -12,6 +12,7 @@ use crate::alerts::Intake;
 use crate::bookings::BookingRules;
 use crate::mailer::Mailer;
 use crate::notices::Notices;
+use crate::vitals::WatchRules;
 
 /// The context of every job. Made by [`Context::new`] and what differs: `Context { mailer, ..Context::new(…) }`.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Context {
     pub notices: Notices,
     /// What holds for bookings and reminders.
     pub bookings: Arc<BookingRules>,
+    /// From when on the platform tells of itself.
+    pub watch: Arc<WatchRules>,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; `None` where no key is configured.
@@ -57,6 +60,7 @@ impl Context {
             mailer: None,
             notices: Notices::default(),
             bookings: Arc::default(),
+            watch: Arc::default(),
             meters: Meters::default(),
             secrets: None,
             public_url: String::new(),

@@ -8,7 +8,8 @@
 //! 6. [`alerts`] says what alerts do to incidents, and who is told of them when.
 //! 7. [`mailer`] holds what a mail needs on its way out, [`email_content`] what a caller had sealed, [`gate`] keeps in what
 //!    would not authenticate, [`notices`] tells the operators; [`context`] is what a job may use.
-//! 8. [`mod@schedule`] checks schedules as people write them; [`ticks`] ties jobs to what their schedule fired.
+//! 8. [`vitals`] watches the platform itself.
+//! 9. [`mod@schedule`] checks schedules as people write them; [`ticks`] ties jobs to what their schedule fired.
 
 pub mod alerts;
 pub mod bookings;
@@ -28,6 +29,7 @@ pub mod schedule;
 pub mod sweep;
 pub mod ticks;
 pub mod verdict;
+pub mod vitals;
 
 pub use context::Context;
 pub use gate::Gate;

@@ -31,7 +31,7 @@ use crate::gate::watch;
 use crate::layers::{Parts, RunService, stack};
 use crate::registry::Registry;
 use crate::run::Run;
-use crate::sweep;
+use crate::{sweep, vitals};
 
 /// How long the tasks of the consumer have to notice that all is over, when the hard deadline has already passed.
 const LAST_WORDS: Duration = Duration::from_millis(250);
@@ -67,6 +67,7 @@ pub struct Runner {
     end: CancellationToken,
     sweep: tokio::task::JoinHandle<()>,
     alerts: tokio::task::JoinHandle<()>,
+    vitals: tokio::task::JoinHandle<()>,
     watch: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -114,8 +115,9 @@ impl Runner {
             .as_ref()
             .map(|mailer| tokio::spawn(watch::run(Arc::clone(&context), Arc::clone(&mailer.gate), end.clone())));
         let alerts = tokio::spawn(clockwork::run(Arc::clone(&context), end.clone()));
+        let vitals = tokio::spawn(vitals::run(Arc::clone(&context), end.clone()));
         let sweep = tokio::spawn(sweep::run(context, settings.sweep_after, end.clone()));
-        Self { settings, consumer, loops, end, sweep, alerts, watch }
+        Self { settings, consumer, loops, end, sweep, alerts, vitals, watch }
     }
 
     /// How many jobs are held.
@@ -149,6 +151,7 @@ impl Runner {
             self.consumer.end().await;
             let _ = self.sweep.await;
             let _ = self.alerts.await;
+            let _ = self.vitals.await;
             if let Some(watch) = self.watch {
                 let _ = watch.await;
             }

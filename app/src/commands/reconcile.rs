@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use job::Unfinished;
-use worker::bookings::reconcile::{self, Report, Tally};
+use worker::bookings::reconcile::{self, Incidents, Report, Tally};
 
 use super::load;
 use super::reach::{at_store, queue, store};
@@ -75,6 +75,12 @@ fn table(report: &Report) -> Table {
     for (what, tally) in [("mails of events", &report.mails), ("reminders", &report.reminders)] {
         table.row([what.into(), tally.expected.to_string().into(), there(tally), states(&tally.by_state)]);
     }
+    let Incidents { open, told, muted, due, untold, .. } = &report.incidents;
+    let by_state = [("told", told), ("muted", muted), ("about to be told", due), ("told to nobody", untold)];
+    let by_state = by_state.into_iter().filter(|(_, n)| **n > 0).map(|(state, n)| (state.to_owned(), *n)).collect();
+    let colour = if *untold == 0 { Colour::Green } else { Colour::Red };
+    let there = Cell::new((open - untold).to_string(), colour);
+    table.row(["open incidents".into(), open.to_string().into(), there, states(&by_state)]);
     table
 }
 
@@ -99,6 +105,12 @@ fn summary(report: &Report) -> String {
         (count, false) => lines.push(format!("{count} mails were missing and are on their way now")),
     }
     lines.extend(missing.iter().map(|key| format!("  {key}")));
+    match (report.incidents.untold, report.dry_run) {
+        (0, _) => {}
+        (untold, true) => lines.push(format!("{untold} open incidents would be told to nobody")),
+        (untold, false) => lines.push(format!("{untold} open incidents were told to nobody; their groups are called")),
+    }
+    lines.extend(report.incidents.untold_ids.iter().map(|id| format!("  {id}")));
     if report.swept > 0 {
         lines.push(format!("{} jobs that the queue had lost are enqueued again", report.swept));
     }

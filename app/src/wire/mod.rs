@@ -11,6 +11,7 @@ mod operators;
 mod queue;
 mod runner;
 mod store;
+mod watch;
 
 pub use gate::{client, new_plan, plans, resolver};
 pub use operators::must_be_reachable;
@@ -100,6 +101,7 @@ impl Parts {
             alerts: self.alerts.clone(),
             notices: self.notices()?,
             bookings: Arc::clone(&self.bookings),
+            watch: Arc::new(watch::watch_rules(&self.config)),
             meters: self.meters.clone(),
             secrets: self.secrets.clone(),
             public_url: self.config.api.base_url(),

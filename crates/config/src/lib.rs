@@ -34,6 +34,7 @@ mod secrets;
 mod size;
 mod store;
 mod telemetry;
+mod watch;
 mod webhook;
 mod worker;
 
@@ -57,6 +58,7 @@ pub use secret::Secret;
 pub use secrets::Secrets;
 pub use store::{Store, StoreUrl};
 pub use telemetry::{LogFormat, Telemetry};
+pub use watch::Watch;
 pub use webhook::WebhookUrl;
 pub use worker::Worker;
 
@@ -106,6 +108,8 @@ pub struct Config {
     pub reminders: Reminders,
     /// `[reconcile]`: how far back the ledger is compared with what must have been mailed.
     pub reconcile: Reconcile,
+    /// `[watch]`: from when on the platform tells the operators of itself.
+    pub watch: Watch,
     /// `[debug]`: the kinds for trying and testing.
     pub debug: Debug,
     /// `[telemetry]`: logs.
@@ -131,6 +135,7 @@ impl Default for Config {
             bookings: Bookings::default(),
             reminders: Reminders::default(),
             reconcile: Reconcile::default(),
+            watch: Watch::default(),
             debug: Debug::default(),
             telemetry: Telemetry::default(),
         }
@@ -202,6 +207,7 @@ impl Config {
         let reason =
             "must be shorter than ledger.retention.mails and .booking_events: what is gone looks as if never mailed";
         check.that(self.reconcile.window < kept, "window", reason);
+        self.watch.validate(check.section("watch"));
         self.telemetry.validate(check.section("telemetry"));
         check.into_problems()
     }

@@ -35,8 +35,8 @@ pub use bookings::{
 pub use db::{Backend, Batch, Store, StoreConfig};
 pub use deliveries::{
     Action, Attempt, AttemptOutcome, AttemptReport, Begun, By, Category, Class, Deed, Delivery, DeliveryEvent,
-    DeliveryEventKind, DeliveryFilter, DeliveryRef, DeliveryState, Gone, History, MailPhase, Moved, NewDelivery,
-    OnTheWire, story, table,
+    DeliveryEventKind, DeliveryFilter, DeliveryRef, DeliveryState, Gone, History, MailPhase, MailVitals, Moved,
+    NewDelivery, OnTheWire, story, table,
 };
 pub use domains::{Domain, DomainCheck, DomainRelay, DomainState, NewDomainCheck};
 pub use effects::Effect;
@@ -47,7 +47,7 @@ pub use incidents::{
     About, AlertDue, Change, Changes, Channel, Digest, DueDigest, DueGroup, Flush, FlushedGroups, GroupCall, GroupNow,
     Incident, IncidentChange, IncidentEvent, IncidentEventKind, IncidentFilter, IncidentNotification, IncidentState,
     MailTrouble, Member, MemberNow, NewNotification, Notification, NotificationFate, NotificationRef,
-    NotificationState, Reason, SeverityCount, Target, Teller, Throttle, Told, Which as WhichIncidents,
+    NotificationState, OpenIncidents, Reason, SeverityCount, Target, Teller, Throttle, Told, Which as WhichIncidents,
 };
 pub use intents::Intent;
 pub use keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};

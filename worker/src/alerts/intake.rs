@@ -86,6 +86,21 @@ impl Intake {
 }
 
 impl Intake {
+    /// Has incidents told anew by the groups that they belong to: for who finds that none of them would. Those that are over
+    /// are left alone.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn call_groups(&self, incidents: &[Uuid], now: Timestamp) -> Result<(), StoreError> {
+        let routes = &self.rules().routes;
+        let decide = |found: Vec<Incident>| {
+            let burning = found.iter().filter(|incident| incident.is_active());
+            let groups = burning.flat_map(|incident| grouping::calls(routes, incident, false, now)).collect();
+            (Changes { groups, ..Changes::default() }, ())
+        };
+        self.store().change_incidents(&WhichIncidents::Ids(incidents.into()), now, decide).await
+    }
+
     /// The rules.
     #[must_use]
     pub fn rules(&self) -> &Arc<AlertRules> {

@@ -5,7 +5,9 @@
 //!    its version is still the booking's. One that a newer version overtook owes nobody anything.
 //! 3. Every booking that is to take place, or did within the window, is looked at: a reminder that was due has its mail;
 //!    one that is due is armed, so that the scan that follows claims it; one that is too late is counted as missed.
-//! 4. Only what this installation accepted within the window counts: it is shorter than the ledger keeps its rows, so that
+//! 4. Every incident that burns and that nobody has taken on is told, muted on purpose, or about to be looked at by a group;
+//!    otherwise its groups are called.
+//! 5. Only what this installation accepted within the window counts: it is shorter than the ledger keeps its rows, so that
 //!    a mail that was cleaned away is never taken for one that was never written.
 //!
 //! Twice is harmless: what is made good is written under the keys that it would have had.
@@ -16,7 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use job::Unfinished;
 use serde::Serialize;
-use store::{Booking, BookingEvent, BookingStatus, DeliveryState, EventFact, EventState};
+use store::{Booking, BookingEvent, BookingStatus, DeliveryState, EventFact, EventState, OpenIncidents};
 use tracing::warn;
 
 use super::event::{self, EventArgs};
@@ -27,6 +29,8 @@ use crate::sweep;
 
 /// Rows that are looked at together.
 const PAGE: u32 = 500;
+/// An incident that is younger may still be on its way to its group.
+const FRESH: Duration = Duration::from_secs(60);
 /// Keys and events that a report names at most.
 const NAMED: usize = 20;
 
@@ -45,6 +49,8 @@ pub struct Report {
     pub mails: Tally,
     /// The reminders that were due.
     pub reminders: Tally,
+    /// The incidents of the window that nobody has taken on.
+    pub incidents: Incidents,
     /// Rows whose lost job was enqueued again.
     pub swept: usize,
     /// Bookings whose next look was put right.
@@ -70,11 +76,28 @@ pub struct Tally {
     pub missing_keys: Vec<String>,
 }
 
+/// How open incidents are told.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Incidents {
+    /// Those that there are.
+    pub open: u64,
+    /// Somebody was told.
+    pub told: u64,
+    /// Silenced, or explained by another one.
+    pub muted: u64,
+    /// A group is going to look.
+    pub due: u64,
+    /// Nobody would have been told. Their groups are called, unless nothing is to be changed.
+    pub untold: u64,
+    /// Those of them, at most 20.
+    pub untold_ids: Vec<String>,
+}
+
 impl Report {
     /// Whether everything is as it must be: nothing was missing, and no event waits for a person.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.mails.missing == 0 && self.reminders.missing == 0 && self.failed.is_empty()
+        self.mails.missing == 0 && self.reminders.missing == 0 && self.incidents.untold == 0 && self.failed.is_empty()
     }
 }
 
@@ -110,14 +133,39 @@ pub async fn run(context: &Context, dry_run: bool) -> Result<Report, Unfinished>
     }
     events(context, &mut report).await?;
     bookings(context, &mut report).await?;
+    incidents(context, &mut report).await?;
     if !dry_run {
         remind::scan(context).await?;
         if !report.is_whole() {
-            let (mails, reminders) = (report.mails.missing, report.reminders.missing);
-            warn!(mails, reminders, failed = report.failed.len(), "the ledger lacked mails: made good");
+            let (mails, reminders, incidents) =
+                (report.mails.missing, report.reminders.missing, report.incidents.untold);
+            let failed = report.failed.len();
+            warn!(mails, reminders, incidents, failed, "something that people must be told of was missing: made good");
         }
     }
     Ok(report)
+}
+
+/// Step 4.
+async fn incidents(context: &Context, report: &mut Report) -> Result<(), Unfinished> {
+    let (store, until) = (&context.store, report.at.checked_sub(FRESH).unwrap_or(Timestamp::MIN));
+    let found = store.open_incidents(report.since, until).await.map_err(|e| store_failed(&e))?;
+    let OpenIncidents { told, muted, due, untold } = found;
+    let open = told + muted + due + untold;
+    report.incidents = Incidents { open, told, muted, due, untold, untold_ids: Vec::new() };
+    while untold > 0 {
+        let page = store.untold_incidents(report.since, until, PAGE).await.map_err(|e| store_failed(&e))?;
+        let named = page.iter().take(NAMED - report.incidents.untold_ids.len().min(NAMED)).map(ToString::to_string);
+        report.incidents.untold_ids.extend(named);
+        if !report.dry_run {
+            context.alerts.call_groups(&page, report.at).await.map_err(|e| store_failed(&e))?;
+        }
+        // Called, they are due and not found again.
+        if report.dry_run || page.len() < PAGE as usize {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Step 2.

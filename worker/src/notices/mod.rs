@@ -93,6 +93,12 @@ impl Notices {
         Self { intake: Some(intake), clock: Some(clock), ..self }
     }
 
+    /// Whether what is told becomes an incident.
+    #[must_use]
+    pub fn makes_incidents(&self) -> bool {
+        self.intake.is_some()
+    }
+
     /// The webhook, if there is one.
     #[must_use]
     pub fn webhook(&self) -> Option<&Webhook> {

@@ -11,6 +11,7 @@ mod hands;
 mod mails;
 mod relays;
 mod stage;
+mod vitals;
 mod wire;
 
 macro_rules! on_both {

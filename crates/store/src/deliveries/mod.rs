@@ -28,6 +28,7 @@ mod settle;
 mod state;
 mod story;
 pub mod table;
+mod vitals;
 
 pub use begin::{Begun, OnTheWire};
 pub use class::{Category, Class};
@@ -40,6 +41,7 @@ pub use record::{Attempt, Delivery, DeliveryRef};
 pub use settle::AttemptReport;
 pub use state::{AttemptOutcome, DeliveryState, MailPhase};
 pub use story::story;
+pub use vitals::MailVitals;
 
 pub(crate) use batch::Batches;
 pub(crate) use close::close;

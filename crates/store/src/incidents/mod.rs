@@ -21,6 +21,7 @@ mod read;
 mod record;
 mod rows;
 mod storm;
+mod told;
 
 pub use change::{Changes, GroupCall, IncidentChange, Which};
 pub use digest::{Digest, DueDigest, SeverityCount};
@@ -33,3 +34,4 @@ pub use notification::{
 };
 pub use read::{IncidentFilter, IncidentNotification};
 pub use record::{Incident, IncidentState};
+pub use told::OpenIncidents;

@@ -22,3 +22,4 @@ mod reminders;
 mod retention;
 mod schedules;
 mod suppressions;
+mod vitals;
