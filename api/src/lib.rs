@@ -34,6 +34,11 @@ pub mod schedules {
     pub use crate::routes::schedules::view::{Asked, BackfillView, FireView, ScheduleView, TickView};
 }
 
+/// Silences as they are shown.
+pub mod silences {
+    pub use crate::routes::silences::SilenceView;
+}
+
 pub use limits::Rate;
 pub use router::{metrics_router, router};
 pub use routes::deliveries::{DeliverySummary, DeliveryView};

@@ -99,6 +99,8 @@ pub fn base() -> OpenApi {
         (name = "inbound", description = "Bounces and complaints that came back"),
         (name = "people", description = "What is kept of a person, and taking it out"),
         (name = "schedules", description = "What is done by itself, when, and what became of it"),
+        (name = "alerts", description = "What is wrong, who is told of it, and what is silenced"),
+        (name = "alertmanager", description = "The same in the shapes of Alertmanager's API, for Prometheus and amtool"),
         (name = "health", description = "For probes"),
         (name = "debug", description = "For trying and testing"),
     ),

@@ -70,6 +70,8 @@ pub enum Command {
     Domain(commands::domain::Args),
     /// Says what became of a mail; resends, cancels and resolves those that are stuck.
     Delivery(commands::delivery::Args),
+    /// Lists incidents, says who is told, silences.
+    Alerts(commands::alerts::Args),
     /// Holds what must have been mailed against the ledger, and makes good what is missing.
     Reconcile(commands::reconcile::Args),
     /// Checks queue, store and settings, and says what to mend.
@@ -109,6 +111,7 @@ mod tests {
                     assert!(arg.get_help().is_some(), "{path} {} is not explained", arg.get_id());
                 }
                 let ours = [
+                    "alerts",
                     "delivery",
                     "migrate",
                     "enqueue",

@@ -91,6 +91,10 @@ needs! {
     InboundWrite = InboundWrite;
     /// Send mails again, call them off, say what became of them.
     DeliveriesWrite = EmailsWrite;
+    /// Tell of what is wrong, and silence it.
+    AlertsWrite = AlertsWrite;
+    /// Look at what is wrong.
+    AlertsRead = AlertsWrite | JobsRead;
     /// Stop and start whole queues.
     Operate = Admin;
 }

@@ -52,16 +52,20 @@ async fn live() -> Json<Health> {
     )
 )]
 async fn ready(Shared(state): Shared<State>) -> Result<Json<Health>, ApiError> {
-    let (queue, store, migrations) =
-        tokio::join!(check(state.broker.ping()), check(state.store.ping()), schema(&state));
+    check_all(&state).await.map(|()| Json(Health { status: "ready" }))
+}
+
+/// Asks everything that is needed; 503 names what is down.
+pub(crate) async fn check_all(state: &State) -> Result<(), ApiError> {
+    let (queue, store, migrations) = tokio::join!(check(state.broker.ping()), check(state.store.ping()), schema(state));
     let down: Vec<(&str, String)> = [("queue", queue), ("store", store), ("migrations", migrations)]
         .into_iter()
         .filter_map(|(what, found)| found.err().map(|why| (what, why)))
         .collect();
     let names: Vec<&str> = down.iter().map(|(what, _)| *what).collect();
-    tell(&state, &names);
+    tell(state, &names);
     if down.is_empty() {
-        return Ok(Json(Health { status: "ready" }));
+        return Ok(());
     }
     let refusal = ApiError::unavailable(format!("Down: {}.", names.join(", ")));
     Err(down.into_iter().fold(refusal, |refusal, (what, why)| refusal.field(what, why)))

@@ -14,6 +14,7 @@ pub(crate) mod metrics;
 mod people;
 mod queues;
 pub(crate) mod schedules;
+pub(crate) mod silences;
 mod suppressions;
 pub(crate) mod templates;
 pub(crate) mod unsubscribe;
@@ -35,6 +36,7 @@ pub fn all() -> OpenApiRouter<State> {
         .merge(inbound::router())
         .merge(people::router())
         .merge(schedules::router())
+        .merge(silences::router())
         .merge(debug::router())
         .merge(health::router())
         .merge(docs::router())

@@ -10,7 +10,11 @@ use tokio::sync::oneshot;
 use crate::harness::{App, Post};
 
 /// What the contract lists and this release has, outside `postrider dev`.
-const ROUTES: [&str; 52] = [
+const ROUTES: [&str; 56] = [
+    "GET /v1/silences",
+    "POST /v1/silences",
+    "GET /v1/silences/{id}",
+    "DELETE /v1/silences/{id}",
     "POST /v1/emails",
     "GET /v1/emails/{id}",
     "POST /v1/emails/{id}/cancel",

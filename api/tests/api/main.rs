@@ -13,5 +13,6 @@ mod mailbox;
 mod outages;
 mod refusals;
 mod schedules;
+mod silences;
 mod storms;
 mod templates;

@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub mod alerts;
 pub mod api;
 pub mod bench;
 pub mod delivery;
@@ -52,6 +53,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Templates(args) => templates::run(globals, &args),
         Command::Domain(args) => domain::run(globals, &args).await,
         Command::Delivery(args) => delivery::run(globals, &args).await,
+        Command::Alerts(args) => alerts::run(globals, &args).await,
         Command::Reconcile(args) => reconcile::run(globals, &args).await,
         Command::Doctor(args) => doctor::run(globals, &args).await,
         Command::Bench(args) => bench::run(args).await,

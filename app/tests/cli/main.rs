@@ -16,6 +16,7 @@ mod refusals;
 mod schedules;
 mod secrets;
 mod shapes;
+mod silences;
 mod start;
 mod suppressions;
 mod templates;

@@ -117,6 +117,18 @@ pub struct Route {
 }
 
 impl Route {
+    /// The routes within it.
+    #[must_use]
+    pub fn children(&self) -> &[Self] {
+        &self.children
+    }
+
+    /// Whether the routes after it may take the same alert, too.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
     /// The labels that an alert's group has in common.
     #[must_use]
     pub fn group(&self, subject: &Labels) -> Labels {

@@ -26,6 +26,7 @@ mod people;
 mod retention;
 mod schedules;
 mod scratch;
+mod silences;
 mod suppressions;
 
 pub use bookings::{
@@ -60,6 +61,7 @@ pub use schedules::{
     SchedulerLease, SchedulerState, Tick, TickCause, TickEnd, TickEnded, TickLimits, TickRef, TickState,
 };
 pub use scratch::Scratch;
+pub use silences::{MOST_SILENCES, Put, SilenceChange, SilenceFilter, StoredSilence};
 pub use suppressions::{
     Added, Covers, Lifted, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which,
 };

@@ -23,6 +23,8 @@ pub enum Old {
     BookingEvents,
     /// Ticks of schedules.
     Ticks,
+    /// Silences that are over.
+    Silences,
 }
 
 impl Old {
@@ -30,8 +32,15 @@ impl Old {
     pub const CHUNK: u32 = 500;
 
     /// Everything, in the order in which it is taken out.
-    pub const ALL: [Self; 6] =
-        [Self::MailContents, Self::EmailContents, Self::Mails, Self::Emails, Self::BookingEvents, Self::Ticks];
+    pub const ALL: [Self; 7] = [
+        Self::MailContents,
+        Self::EmailContents,
+        Self::Mails,
+        Self::Emails,
+        Self::BookingEvents,
+        Self::Ticks,
+        Self::Silences,
+    ];
 
     /// Its name in results and logs.
     #[must_use]
@@ -43,6 +52,7 @@ impl Old {
             Self::Emails => "emails",
             Self::BookingEvents => "booking_events",
             Self::Ticks => "ticks",
+            Self::Silences => "silences",
         }
     }
 }
@@ -117,6 +127,13 @@ impl Store {
                          SELECT schedule, planned_at FROM schedule_ticks
                          WHERE created_at < $1 AND state NOT IN ('open', 'waiting')
                          ORDER BY created_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+            Old::Silences => session
+                .sql(
+                    "DELETE FROM silences
+                     WHERE id IN (SELECT id FROM silences WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)",
                 )
                 .bind(At(before))
                 .bind(i64::from(Old::CHUNK)),

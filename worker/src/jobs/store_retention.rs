@@ -1,7 +1,7 @@
 //! `store.retention`: takes out of the store what has grown old.
 //!
 //! Enqueued by the schedule `retention`, nightly, with the times of `[ledger.retention]`. Effect: what mails were filled
-//! with, mails, booking events and ticks that are older than that are gone, a few hundred rows a statement, so that
+//! with, mails, booking events, ticks and silences that are older than that are gone, a few hundred rows a statement, so that
 //! nobody waits behind it. What it does not finish within its time the next night does.
 //! Twice is harmless: what is gone is gone.
 
@@ -34,7 +34,7 @@ pub struct StoreRetention {
     /// Booking events.
     #[serde(with = "job::duration")]
     pub booking_events: Duration,
-    /// Ticks of schedules.
+    /// Ticks of schedules, and silences that are over.
     #[serde(with = "job::duration")]
     pub ticks: Duration,
 }
@@ -45,7 +45,7 @@ impl StoreRetention {
             Old::MailContents | Old::EmailContents => self.mail_contents,
             Old::Mails | Old::Emails => self.mails,
             Old::BookingEvents => self.booking_events,
-            Old::Ticks => self.ticks,
+            Old::Ticks | Old::Silences => self.ticks,
         }
     }
 }

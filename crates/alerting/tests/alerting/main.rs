@@ -6,5 +6,6 @@ mod inhibition;
 mod labels;
 mod matchers;
 mod oracle;
+mod preview;
 mod routes;
 mod silences;

@@ -21,5 +21,6 @@ mod people;
 mod reminders;
 mod retention;
 mod schedules;
+mod silences;
 mod suppressions;
 mod vitals;
