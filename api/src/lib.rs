@@ -34,6 +34,11 @@ pub mod schedules {
     pub use crate::routes::schedules::view::{Asked, BackfillView, FireView, ScheduleView, TickView};
 }
 
+/// Who would be told of an alert, as it is shown.
+pub mod alert_route {
+    pub use crate::routes::alert_route::{MOST, RouteView, Ways};
+}
+
 /// Silences as they are shown.
 pub mod silences {
     pub use crate::routes::silences::SilenceView;

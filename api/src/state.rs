@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use jiff::Timestamp;
 use job::{Chance, Clock, IdSource, JobId, QueueName};
 use queue::Broker;
 use secrets::Keyring;
@@ -129,6 +130,8 @@ pub struct Dev {
 pub struct Inner {
     parts: Parts,
     pub(crate) keys: Keys,
+    /// When the process began.
+    pub(crate) began: Timestamp,
     /// The store's schema was seen to be current: no need to ask again.
     pub(crate) schema_is_current: AtomicBool,
     /// What `/readyz` last found down, so that the log tells of changes only.
@@ -145,6 +148,7 @@ impl State {
     pub fn new(parts: Parts) -> Self {
         let keys = Keys::new(parts.settings.rate, parts.settings.keys_fresh_for.min(MOST_FRESH), parts.dev.is_some());
         Self(Arc::new(Inner {
+            began: parts.clock.now(),
             parts,
             keys,
             schema_is_current: AtomicBool::new(false),

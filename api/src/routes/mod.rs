@@ -1,5 +1,7 @@
 //! The routes, one file or folder an area.
 
+pub(crate) mod alert_route;
+mod alertmanager;
 mod bookings;
 mod debug;
 pub(crate) mod deliveries;
@@ -37,6 +39,8 @@ pub fn all() -> OpenApiRouter<State> {
         .merge(people::router())
         .merge(schedules::router())
         .merge(silences::router())
+        .merge(alert_route::router())
+        .merge(alertmanager::router())
         .merge(debug::router())
         .merge(health::router())
         .merge(docs::router())

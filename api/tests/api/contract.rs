@@ -10,7 +10,19 @@ use tokio::sync::oneshot;
 use crate::harness::{App, Post};
 
 /// What the contract lists and this release has, outside `postrider dev`.
-const ROUTES: [&str; 56] = [
+const ROUTES: [&str; 68] = [
+    "POST /v1/alerts/route",
+    "GET /api/v2/alerts",
+    "POST /api/v2/alerts",
+    "GET /api/v2/alerts/groups",
+    "GET /api/v2/silences",
+    "POST /api/v2/silences",
+    "GET /api/v2/silence/{id}",
+    "DELETE /api/v2/silence/{id}",
+    "GET /api/v2/status",
+    "GET /api/v2/receivers",
+    "GET /-/healthy",
+    "GET /-/ready",
     "GET /v1/silences",
     "POST /v1/silences",
     "GET /v1/silences/{id}",

@@ -1,6 +1,7 @@
 //! The API through its router, over a real queue and a real store.
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod alertmanager;
 mod bookings;
 mod contract;
 mod deliveries;

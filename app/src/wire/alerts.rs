@@ -11,7 +11,7 @@ use worker::notices::Webhook;
 use super::gate::client;
 
 /// Who is told of alerts, and when.
-pub(super) fn alert_rules(config: &Config) -> anyhow::Result<AlertRules> {
+pub fn alert_rules(config: &Config) -> anyhow::Result<AlertRules> {
     let alerts = &config.alerts;
     let client = client(config, Arc::new(SystemResolver))?;
     let receivers = alerts.receivers(&config.mail).into_iter().map(|(name, receiver)| {

@@ -13,6 +13,7 @@ mod runner;
 mod store;
 mod watch;
 
+pub use alerts::alert_rules;
 pub use gate::{client, new_plan, plans, resolver};
 pub use operators::must_be_reachable;
 pub use queue::{broker, hurried_broker, queue_names, redis_broker};
@@ -77,7 +78,7 @@ impl Parts {
         let ids = Arc::new(IdSource::new(Arc::clone(&clock)));
         let secrets = crate::secrets::keyring(&config)?;
         let bookings = Arc::new(bookings::booking_rules(&config)?);
-        let alerts = Intake::new(store.clone(), Arc::new(alerts::alert_rules(&config)?), Arc::clone(&ids));
+        let alerts = Intake::new(store.clone(), Arc::new(alert_rules(&config)?), Arc::clone(&ids));
         let meters = Meters::default();
         Ok(Self { config, broker, store, registry, ids, clock, bookings, alerts, meters, secrets })
     }

@@ -1,4 +1,4 @@
-//! `postrider alerts silence|silences|unsilence`: made, listed, ended.
+//! `postrider alerts silence|silences|unsilence|route`: made, listed, ended; who would be told.
 
 use crate::harness::Place;
 
@@ -39,4 +39,50 @@ async fn what_cannot_be_silenced_is_refused_by_name() {
     place.run(&["alerts", "silence", "a=b", "--until", "2020-01-01T00:00:00Z"]).await.refused(2, &["--until"]);
     place.run(&["alerts", "silences", "--state", "over"]).await.refused(2, &["pending, active or expired"]);
     place.run(&["alerts", "unsilence", "01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77"]).await.refused(1, &["no such silence"]);
+}
+
+#[tokio::test]
+async fn it_is_said_who_would_be_told_when_and_what_mutes_it() {
+    let place = Place::sqlite();
+    let file = place.write(
+        "routes.toml",
+        r#"
+        [alerts]
+        email = ["ops@example.com"]
+        webhook = "https://hooks.example.net/secret-path"
+        [alerts.receivers.on_call]
+        email = ["ana@example.com"]
+        [[alerts.routes]]
+        match = ['severity="critical"']
+        receiver = "on_call"
+        group_wait = "5s"
+        escalate = [{ after = "15m", receiver = "operators" }]
+        "#,
+    );
+    let config = ["--config", file.to_str().unwrap()];
+    let route = |labels: &'static str| [&["alerts", "route", "--labels", labels][..], &config].concat();
+    place.ok(&["migrate"]).await;
+    let said = place.ok(&route("severity=critical,type=db")).await;
+    assert_eq!(
+        said,
+        "alertname=\"db\" severity=\"critical\" type=\"db\"\n\n\
+         on_call: mail to ana@example.com\n  by route {}/{severity=\"critical\"}\n  together with alertname=\"db\"\n  \
+         first 5s after it begins, what is new after 5m, again every 4h\n  \
+         not acknowledged after 15m: operators: mail to ops@example.com; webhook\n"
+    );
+    let json = place.json(&route("severity=warning,type=db,host=\"a, b\"")).await;
+    assert_eq!(json["muted"], false);
+    assert_eq!(json["told"][0]["receiver"], "operators");
+    assert_eq!(json["receivers"]["operators"]["webhook"], true);
+    assert_eq!(json["labels"]["host"], "a, b");
+    assert!(!json.to_string().contains("secret-path"));
+
+    place.ok(&["alerts", "silence", "type=db", "--for", "1h", "--by", "Ana"]).await;
+    let said = place.ok(&route("severity=critical,type=db")).await;
+    assert!(said.contains("\nNobody is told:\n  silenced by Ana until "), "{said}");
+    let later = [&route("severity=critical,type=db")[..], &["--at", "2099-01-01T00:00:00Z"]].concat();
+    assert!(!place.ok(&later).await.contains("Nobody is told"));
+
+    place.run(&route("severity")).await.refused(2, &["--labels", "no matcher"]);
+    place.run(&route("severity=~critical")).await.refused(2, &["a=b is expected"]);
 }

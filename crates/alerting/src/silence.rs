@@ -101,7 +101,7 @@ impl Silence {
                 "would match everything: at least one must ask for a label to be there",
             ));
         }
-        text(&mut wrong, "created_by", &self.created_by, Self::LONGEST_AUTHOR, |c| is_unprintable(c));
+        text(&mut wrong, "created_by", &self.created_by, Self::LONGEST_AUTHOR, is_unprintable);
         if self.created_by.trim().is_empty() {
             wrong.push(Invalid::new("created_by", "must not be empty"));
         }

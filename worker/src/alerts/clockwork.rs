@@ -11,7 +11,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alerting::Silence;
 use jiff::Timestamp;
 use job::Job;
 use queue::Enqueue;
@@ -114,7 +113,7 @@ impl Look<'_> {
         let rules = self.context.alerts.rules();
         let store = &self.context.store;
         let active = store.active_incidents(BURNING).await?;
-        let mutes = Mutes::new(rules, silences(self.context).await?, &active, self.now);
+        let mutes = Mutes::new(rules, store.active_silences(self.now).await?, &active, self.now);
         drop(active);
         let storm = &rules.storm;
         let is_storm = store.is_storm(storm.incidents_per_minute, storm.interval, self.now).await?;
@@ -181,9 +180,4 @@ impl Look<'_> {
     fn id(&self) -> Uuid {
         self.context.ids.next(&AlertNotify::queue()).uuid()
     }
-}
-
-/// The silences that there are.
-async fn silences(_: &Context) -> Result<Vec<Silence>, StoreError> {
-    Ok(Vec::new())
 }

@@ -62,7 +62,7 @@ impl Job for StoreRetention {
         let mut wrong: Vec<FieldError> = Old::ALL
             .into_iter()
             // What goes with another has no time of its own.
-            .filter(|old| !matches!(old, Old::EmailContents | Old::Emails) && self.kept(*old) < day)
+            .filter(|old| !matches!(old, Old::EmailContents | Old::Emails | Old::Silences) && self.kept(*old) < day)
             .map(|old| FieldError::new(old.as_str(), "at least 1d is expected"))
             .collect();
         if self.mail_contents > self.mails {

@@ -10,6 +10,7 @@ mod gate;
 mod hands;
 mod mails;
 mod relays;
+mod silences;
 mod stage;
 mod vitals;
 mod wire;

@@ -1,5 +1,6 @@
 //! `postrider alerts`: what is wrong, who is told of it, and what is silenced.
 
+mod route;
 mod silences;
 
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use crate::cli::Globals;
 /// What to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  postrider alerts route --labels severity=critical,type=db.down
   postrider alerts silence 'team=\"db\"' --for 2h --comment 'moving the disks'
   postrider alerts silences
   postrider alerts unsilence 01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77")]
@@ -23,6 +25,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Says who would be told of an alert, when and how, and what mutes it
+    Route(route::Args),
     /// Silences what matches: it is counted, but nobody is told
     Silence(silences::NewArgs),
     /// Lists silences, newest first
@@ -35,6 +39,7 @@ enum Command {
 pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let config = load(globals)?;
     let done = match &args.command {
+        Command::Route(args) => route::run(&config, args).await,
         Command::Silence(args) => silences::create(&config, args).await,
         Command::Silences(args) => silences::list(&config, args).await,
         Command::Unsilence(args) => silences::end(&config, args).await,
