@@ -34,9 +34,6 @@ pub(crate) fn plain(message: &str) -> String {
     if message.starts_with("data did not match any variant of untagged enum ") {
         return "has none of the forms that are possible here".to_owned();
     }
-    if is_about_a_time(message) {
-        return format!("{TIME} is expected");
-    }
     match message {
         "provided string was not `true` or `false`" => "true or false is expected".to_owned(),
         "invalid digit found in string"
@@ -44,6 +41,7 @@ pub(crate) fn plain(message: &str) -> String {
         | "number too large to fit in target type"
         | "number too small to fit in target type" => "a whole number is expected".to_owned(),
         "number out of range" => "a number is expected that is not so large".to_owned(),
+        other if is_about_a_time(other) => format!("{TIME} is expected"),
         other => other.to_owned(),
     }
 }
@@ -52,7 +50,7 @@ const TIME: &str = "a time such as 2026-11-25T09:00:00Z (RFC 3339)";
 
 /// The calendar's own words about a text that is no time.
 fn is_about_a_time(message: &str) -> bool {
-    let begins = ["failed to ", "parameter '", "parsed ", "expected ", "datetime ", "offset ", "invalid "];
+    let begins = ["failed to ", "parameter '", "parsed ", "expected ", "datetime ", "offset "];
     begins.iter().any(|begin| message.starts_with(begin))
 }
 

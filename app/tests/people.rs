@@ -484,3 +484,35 @@ async fn the_shapes_of_resend_are_answered_as_its_sdk_reads_them() {
         refused["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
     assert_eq!(fields, ["[1].from", "[1].subject", "[1].text"], "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_whose_address_is_beyond_ascii_is_written_to_found_and_erased() {
+    const READER: &str = "jürgen@people.example";
+    let town = Town::open(&[]).await;
+    let mail = json!({"from": "hello", "to": ["Jürgen <ju\u{308}rgen@People.example>", "ben@people.example"],
+        "subject": "Für alle", "text": "Grüße"});
+    let (status, accepted) = town.post("/v1/emails", &mail).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{accepted}");
+    let theirs = town.mails(READER, 1).await.remove(0);
+    assert!(header(&theirs, "To").unwrap().contains(&format!("<{READER}>")), "{theirs}");
+    let bens = town.mails("ben@people.example", 1).await.remove(0);
+    let shown = header(&bens, "To").unwrap();
+    assert!(shown.is_ascii() && shown.contains("ben@people.example") && shown.contains(":;"), "{shown}");
+    let caught = town.get("/mailbox/messages").await;
+    for mail in caught.as_array().unwrap() {
+        assert_eq!(
+            (&mail["spf"], &mail["dkim"], &mail["dmarc"]),
+            (&"pass".into(), &"pass".into(), &"pass".into()),
+            "{mail}"
+        );
+    }
+    let person = "/v1/people/J%C3%9CRGEN%40people.example";
+    assert_eq!(town.get(&format!("{person}/export")).await["mails"].as_array().unwrap().len(), 1);
+    let (status, erased) = town.call(Method::DELETE, person, None).await;
+    assert_eq!((status, &erased["deliveries"]), (StatusCode::OK, &json!(1)), "{erased}");
+    assert_eq!(town.get(&format!("{person}/export")).await["mails"], json!([]));
+    let (_, kept) = town.call(Method::GET, &format!("/v1/emails/{}", accepted["id"].as_str().unwrap()), None).await;
+    assert!(!kept.to_string().contains("rgen"), "{kept}");
+    // Said by who reads the log: nobody's address stands in it.
+    assert!(!town.dev.log().contains(READER), "{}", town.dev.log());
+}

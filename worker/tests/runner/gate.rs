@@ -292,7 +292,7 @@ async fn after_a_rotation_the_second_key_signs_and_receivers_find_it() {
 }
 
 /// A webhook that keeps what it is sent: headers and body.
-async fn webhook() -> (SocketAddr, Arc<Mutex<Vec<(String, Value)>>>) {
+pub async fn webhook() -> (SocketAddr, Arc<Mutex<Vec<(String, Value)>>>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let (address, kept) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
     let keep = Arc::clone(&kept);

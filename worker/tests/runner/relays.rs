@@ -9,12 +9,15 @@ use mail::catcher::{CatcherOffers, Reaction, Step};
 use mail::gate::Route;
 use mail::zone::{DEV_DOMAIN, DnsName, RecordData, bounce_domain, ehlo_name};
 use mail::{CatcherOptions, RelayConfig, SendPhase, SmtpTransport, Timeouts};
+use outbound::{Client, Settings, SystemResolver};
 use store::{AttemptOutcome, By, Category, Delivery, DeliveryState, DomainState, Moved};
-use worker::Mailer;
 use worker::gate::Cause;
 use worker::mailer::Fallback;
+use worker::notices::Webhook;
+use worker::{Mailer, Notices};
 
 use crate::domain::{LOOPBACK, gate_by};
+use crate::gate::webhook;
 use crate::mails::Post;
 use crate::stage::queue;
 
@@ -391,5 +394,39 @@ async fn what_the_first_relay_cannot_carry_goes_by_the_second_and_all_else_by_th
         assert_eq!(mail.state, DeliveryState::Sent, "{to}: {:?}", mail.last_error);
         assert_eq!((first.catcher.inbox().received(), second.catcher.inbox().received()), counts, "{to}");
     }
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operators_hear_that_no_second_relay_would_take_over() {
+    let mut post = Post::open().await;
+    with_second(&mut post, nowhere(), (true, false)).await;
+    let (address, kept) = webhook().await;
+    let settings = Settings { allow: vec!["127.0.0.1/32".parse().unwrap()], ..Settings::default() };
+    let hook = Webhook::new(&format!("http://{address}/in"), None, Client::new(settings, Arc::new(SystemResolver)));
+    let context = &mut post.stage.context;
+    let (broker, ids, clock) = (Arc::clone(&context.broker), Arc::clone(&context.ids), Arc::clone(&context.clock));
+    context.notices = Notices::posted(broker, ids, clock, hook.unwrap());
+    let context = &post.stage.context;
+    let gate = Arc::clone(&context.mailer.as_ref().unwrap().gate);
+    let check = async || gate.check(context.means(), DEV_DOMAIN, Cause::Request, false).await.unwrap().unwrap().domain;
+    let first = check().await;
+    assert_eq!(
+        (first.state, first.relays[0].state, first.relays[0].told),
+        (DomainState::Verified, DomainState::Suspect, false)
+    );
+    // It has been so for a while: the next bad answer confirms it.
+    let mut failing = context.store.domain(DEV_DOMAIN).await.unwrap().unwrap();
+    failing.relays[0].failing_since = Some(context.clock.now() - Duration::from_secs(60));
+    assert!(context.store.save_domain(&failing, None, context.clock.now()).await.unwrap());
+    let second = check().await;
+    assert_eq!(
+        (second.state, second.relays[0].state, second.relays[0].told),
+        (DomainState::Verified, DomainState::Failed, true)
+    );
+    let runner = post.stage.runner(|settings| settings.queues.push(crate::stage::share("default")));
+    let (_, body) = testkit::wait_for("the notice", PATIENCE, async || kept.lock().unwrap().first().cloned()).await;
+    assert_eq!((&body["data"]["kind"], &body["data"]["severity"]), (&"domain.fallback_held".into(), &"warning".into()));
+    assert_eq!(body["data"]["labels"], serde_json::json!({ "domain": DEV_DOMAIN, "relay": SECOND }));
     assert_eq!(runner.shut_down().await, 0);
 }

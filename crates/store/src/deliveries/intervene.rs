@@ -185,11 +185,13 @@ impl Store {
                 .optional()
                 .await?;
             let Some(found) = found else { return Ok(Moved::Missing) };
-            if !may(found.state) {
-                return Ok(Moved::Refused(found.state));
-            }
-            if let (DeliveryState::Queued, Some(gone)) = (change.to, found.gone) {
-                return Ok(Moved::Gone(gone));
+            let gone = found.gone.filter(|_| change.to == DeliveryState::Queued);
+            match gone {
+                // Whatever its state: there is nobody to send it to.
+                Some(Gone::Recipient) => return Ok(Moved::Gone(Gone::Recipient)),
+                _ if !may(found.state) => return Ok(Moved::Refused(found.state)),
+                Some(Gone::Content) => return Ok(Moved::Gone(Gone::Content)),
+                None => {}
             }
             if let Some(row) = moved(&mut transaction, id, &found, change, by, now).await? {
                 note(&mut transaction, id, &found, change, by, now).await?;

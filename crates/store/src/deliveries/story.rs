@@ -9,6 +9,7 @@ use super::events::DeliveryEvent;
 use super::history::{Deed, History};
 use super::record::{Attempt, Delivery};
 use super::state::{AttemptOutcome, DeliveryState};
+use crate::people::ERASED_ADDRESS;
 
 /// The mail's story, one sentence an item: how it stands first, then what led there, then what can be done.
 #[must_use]
@@ -117,6 +118,9 @@ fn event(event: &DeliveryEvent) -> String {
 
 /// What can be done about it.
 fn way_out(mail: &Delivery) -> Option<String> {
+    if mail.recipient == ERASED_ADDRESS && mail.state != DeliveryState::Sent {
+        return Some("Its recipient was erased: it cannot be sent again.".to_owned());
+    }
     if let Some(at) = mail.content_removed_at
         && mail.state.can_be_released()
     {

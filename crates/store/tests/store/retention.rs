@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use store::{
-    Accepted, AttemptReport, BookingEventKind, CatchUp, DeliveryState, EmailAccepted, EmailRecipients, Gone, Moved,
-    NewDelivery, NewEmail, NewTick, Old, Overlap, ScheduleSpec, TickCause, TickEnd, TickLimits, story,
+    Accepted, AttemptReport, BookingEventKind, CatchUp, EmailAccepted, EmailRecipients, Gone, Moved, NewDelivery,
+    NewEmail, NewTick, Old, Overlap, ScheduleSpec, TickCause, TickEnd, TickLimits, story,
 };
 
 use crate::both::{World, at, by, event, fresh_id, mail, on_both, snapshot};
@@ -60,7 +60,9 @@ on_both! {
         store.erase_person("zoe@people.test", "hash", at(2)).await.unwrap();
         store.mark_failed(sending, 1, &AttemptReport::default(), at(3)).await.unwrap();
         assert_eq!(release(sending).await, Moved::Gone(Gone::Recipient));
-        assert_eq!(release(erased).await, Moved::Refused(DeliveryState::Cancelled));
+        assert_eq!(release(erased).await, Moved::Gone(Gone::Recipient), "it was called off with them");
+        let told = story(&store.delivery_history(erased).await.unwrap().unwrap(), at(2_000));
+        assert_eq!(told.last().unwrap(), "Its recipient was erased: it cannot be sent again.");
     }
 
     async fn what_a_caller_gave_goes_with_the_contents_and_the_call_with_its_mails(world) {
