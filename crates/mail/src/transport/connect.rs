@@ -176,11 +176,12 @@ async fn read_reply(lines: &mut BufReader<TcpStream>, phase: SendPhase) -> Resul
     let strange = || Failure::new(phase, SendErrorKind::Protocol, "the reply is not SMTP");
     let mut texts = Vec::new();
     while texts.len() < MAX_REPLY_LINES {
-        let mut line = String::new();
-        let read = (&mut *lines).take(MAX_REPLY_LINE).read_line(&mut line).await;
+        let mut line = Vec::new();
+        let read = (&mut *lines).take(MAX_REPLY_LINE).read_until(b'\n', &mut line).await;
         if read.map_err(|error| network(phase, &error))? == 0 {
             return Err(Failure::new(phase, SendErrorKind::Network, "the relay closed the connection"));
         }
+        let line = String::from_utf8_lossy(&line);
         let line = line.strip_suffix("\r\n").ok_or_else(strange)?;
         let code = line.get(..3).and_then(|code| code.parse().ok()).ok_or_else(strange)?;
         texts.push(line.get(4..).unwrap_or_default().to_owned());

@@ -2,7 +2,9 @@
 //!
 //! lettre writes the message and the dot in one call and cannot say how far it got. Everything that it writes passes
 //! here in clear, before encryption, so the meter knows whether the last byte of the dot was ever handed over. It also
-//! keeps the EHLO answer, of which lettre does not tell SIZE and PIPELINING, and ends a reply that has no end.
+//! keeps the EHLO answer, of which lettre does not tell SIZE and PIPELINING, and ends a reply that has no end. What a relay
+//! says in letters that are no UTF-8 (old ones do, in the language of their country) is read with question marks: lettre
+//! would take the whole reply for a broken connection, and its code is what counts.
 
 use std::fmt;
 use std::io;
@@ -117,6 +119,13 @@ impl Wire {
     }
 }
 
+/// Makes text of what is none. A letter that came in two pieces is lost too: nobody needs it.
+fn readable(octets: &mut [u8]) {
+    if std::str::from_utf8(octets).is_err() {
+        octets.iter_mut().filter(|octet| !octet.is_ascii()).for_each(|octet| *octet = b'?');
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.replay.is_empty() {
@@ -131,10 +140,11 @@ impl AsyncRead for Wire {
             Socket::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
         };
         if let Poll::Ready(result) = &polled {
-            let read = &buf.filled()[before..];
+            let read = &mut buf.filled_mut()[before..];
             if result.is_err() || read.is_empty() {
                 self.meter.ended.store(true, Ordering::Release);
             } else {
+                readable(read);
                 self.meter.read(read)?;
             }
         }

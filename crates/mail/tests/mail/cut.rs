@@ -1,5 +1,5 @@
-//! A relay that is cut off at each byte of what it says, and of what it hears: the sender never takes a mail for sent that
-//! was not, nor for lost that may have arrived.
+//! A relay that is cut off at each byte of what it says, and of what it hears, or that speaks in letters of its own: the
+//! sender never takes a mail for sent that was not, nor for lost that may have arrived.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -129,4 +129,56 @@ async fn cut_off_at_each_byte_that_it_hears() {
         assert_eq!(e.is_uncertain(), e.phase == SendPhase::Dot, "at {most}: {e:?}");
     }
     assert_eq!(heard.load(Ordering::Relaxed), 0);
+}
+
+/// A relay that says these replies, one after each line that it hears, and after the mail; a byte at a time.
+async fn says(replies: [&'static [u8]; 6]) -> Result<Accepted, SendError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+        let mut line = Vec::new();
+        for (n, reply) in replies.into_iter().enumerate() {
+            if n > 0 {
+                loop {
+                    line.clear();
+                    if stream.read_until(b'\n', &mut line).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                    if n < 5 || line == b".\r\n" {
+                        break;
+                    }
+                }
+            }
+            for byte in reply {
+                let _ = stream.write_all(&[*byte]).await;
+                let _ = stream.flush().await;
+            }
+        }
+        let _ = stream.read_to_end(&mut line).await;
+    });
+    let transport = SmtpTransport::new(RelayConfig::plain(addr, "mail.postrider.test")).unwrap();
+    let ended = transport.send(&lab::envelope(), &lab::signed(), lab::yes).await;
+    transport.close_idle().await;
+    serving.await.unwrap();
+    ended
+}
+
+#[tokio::test]
+async fn what_is_said_in_other_letters_is_understood_by_its_code() {
+    let usual: [&[u8]; 6] = REPLIES.map(str::as_bytes);
+    let mut latin = usual;
+    (latin[0], latin[5]) = (b"220 gr\xfc\xdf Gott\r\n", b"250 2.0.0 \xfcbernommen\r\n");
+    let taken = says(latin).await.unwrap();
+    assert_eq!((taken.code, taken.enhanced.as_deref(), taken.text.as_str()), (250, Some("2.0.0"), "?bernommen"));
+
+    let mut refused = usual;
+    refused[3] = b"550 5.1.1 \xce\xc4 \xff\xfe unbekannt\r\n";
+    let error = says(refused).await.unwrap_err();
+    assert!(error.is_permanent() && error.phase == SendPhase::Rcpt, "{error:?}");
+    assert_eq!((error.code, error.enhanced.as_deref()), (Some(550), Some("5.1.1")));
+
+    let mut proper = usual;
+    proper[5] = "250 2.0.0 übernommen\r\n".as_bytes();
+    assert_eq!(says(proper).await.unwrap().code, 250);
 }
