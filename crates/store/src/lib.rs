@@ -26,6 +26,7 @@ mod people;
 mod retention;
 mod schedules;
 mod scratch;
+mod search;
 mod silences;
 mod suppressions;
 
@@ -61,6 +62,7 @@ pub use schedules::{
     SchedulerLease, SchedulerState, Tick, TickCause, TickEnd, TickEnded, TickLimits, TickRef, TickState,
 };
 pub use scratch::Scratch;
+pub use search::{Breakdown, Granularity, MetricsFilter, QuerySort, SearchMetrics, SearchQuery};
 pub use silences::{MOST_SILENCES, Put, SilenceChange, SilenceFilter, StoredSilence};
 pub use suppressions::{
     Added, Covers, Lifted, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which,

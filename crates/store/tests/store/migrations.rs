@@ -129,13 +129,15 @@ async fn both_databases_end_with_the_same_tables_columns_and_indexes() {
     let mut connection = sqlx::PgConnection::connect(&postgres.url).await.unwrap();
     let rows = sqlx::query(
         "SELECT table_name::text AS t, column_name::text AS c, is_nullable = 'YES' AS n
-         FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_%'",
+         FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_%'
+           AND table_name NOT IN (SELECT relname FROM pg_class WHERE relispartition)",
     );
     let rows = rows.fetch_all(&mut connection).await.unwrap();
     let theirs: BTreeSet<Column> = rows.iter().map(|row| (row.get("t"), row.get("c"), row.get("n"))).collect();
     let rows = sqlx::query(
         "SELECT indexname::text AS name FROM pg_indexes
-         WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey' AND indexname NOT LIKE '%\\_key'",
+         WHERE schemaname = 'public' AND indexname NOT LIKE '%\\_pkey' AND indexname NOT LIKE '%\\_key'
+           AND tablename NOT IN (SELECT relname FROM pg_class WHERE relispartition)",
     );
     let their_indexes: BTreeSet<String> =
         rows.fetch_all(&mut connection).await.unwrap().iter().map(|row| row.get("name")).collect();
