@@ -104,7 +104,8 @@ CREATE TABLE search_windows (
     starts_at   TIMESTAMPTZ NOT NULL,
     turn        BIGINT      NOT NULL,
     rolled_at   TIMESTAMPTZ NOT NULL,
-    took_ms     BIGINT      NOT NULL,
+    -- How many searches it holds: a large one is not counted again for every latecomer.
+    searches    BIGINT      NOT NULL,
     PRIMARY KEY (granularity, starts_at)
 );
 

@@ -81,7 +81,8 @@ CREATE TABLE search_windows (
     starts_at   INTEGER NOT NULL,
     turn        INTEGER NOT NULL,
     rolled_at   INTEGER NOT NULL,
-    took_ms     INTEGER NOT NULL,
+    -- How many searches it holds: a large one is not counted again for every latecomer.
+    searches    INTEGER NOT NULL,
     PRIMARY KEY (granularity, starts_at)
 ) STRICT;
 

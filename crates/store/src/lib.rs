@@ -62,7 +62,11 @@ pub use schedules::{
     SchedulerLease, SchedulerState, Tick, TickCause, TickEnd, TickEnded, TickLimits, TickRef, TickState,
 };
 pub use scratch::Scratch;
-pub use search::{Breakdown, Granularity, MetricsFilter, QuerySort, SearchMetrics, SearchQuery};
+pub use search::{
+    Breakdown, CLOCKS_APART, Device, DirtyWindow, ErasedSearches, EventId, Granularity, Ingested, InteractionKind,
+    KeptInteraction, KeptSearch, MetricsFilter, NewInteraction, NewSearch, QuerySort, RolledWindow, SearchBatch,
+    SearchMetrics, SearchQuery, SearchRules, Settled, session_key, subject_key,
+};
 pub use silences::{MOST_SILENCES, Put, SilenceChange, SilenceFilter, StoredSilence};
 pub use suppressions::{
     Added, Covers, Lifted, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which,

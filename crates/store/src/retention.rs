@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::db::{At, Store};
 use crate::error::StoreError;
+use crate::search;
 
 /// What can be taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,14 @@ pub enum Old {
     Ticks,
     /// Silences that are over.
     Silences,
+    /// Searches, and what was done with what they found.
+    SearchEvents,
+    /// The searches of guests, with what was done with what they found.
+    GuestSearches,
+    /// What was counted of each query by the hour; that of days stays.
+    HourlyQueries,
+    /// That a subject was erased: by then nothing of theirs waits in a queue any more.
+    SearchErasures,
 }
 
 impl Old {
@@ -32,7 +41,7 @@ impl Old {
     pub const CHUNK: u32 = 500;
 
     /// Everything, in the order in which it is taken out.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::MailContents,
         Self::EmailContents,
         Self::Mails,
@@ -40,6 +49,10 @@ impl Old {
         Self::BookingEvents,
         Self::Ticks,
         Self::Silences,
+        Self::SearchEvents,
+        Self::GuestSearches,
+        Self::HourlyQueries,
+        Self::SearchErasures,
     ];
 
     /// Its name in results and logs.
@@ -53,6 +66,10 @@ impl Old {
             Self::BookingEvents => "booking_events",
             Self::Ticks => "ticks",
             Self::Silences => "silences",
+            Self::SearchEvents => "search_events",
+            Self::GuestSearches => "guest_searches",
+            Self::HourlyQueries => "hourly_queries",
+            Self::SearchErasures => "search_erasures",
         }
     }
 }
@@ -63,6 +80,9 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn take_out(&self, old: Old, before: Timestamp, now: Timestamp) -> Result<u32, StoreError> {
+        if old == Old::GuestSearches {
+            return self.take_out_guest_searches(before, Old::CHUNK).await;
+        }
         let mut session = self.write_one().await?;
         let statement = match old {
             Old::MailContents => session
@@ -134,6 +154,26 @@ impl Store {
                 .sql(
                     "DELETE FROM silences
                      WHERE id IN (SELECT id FROM silences WHERE ends_at < $1 ORDER BY ends_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+            Old::SearchEvents => {
+                let taken = search::take_out_events(&mut session, before, Old::CHUNK).await?;
+                return Ok(u32::try_from(taken).unwrap_or(Old::CHUNK));
+            }
+            Old::HourlyQueries => session
+                .sql(
+                    "DELETE FROM search_queries
+                     WHERE (granularity, starts_at, query) IN (
+                         SELECT granularity, starts_at, query FROM search_queries
+                         WHERE granularity = 'hour' AND starts_at < $1 ORDER BY starts_at, query LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+            Old::GuestSearches | Old::SearchErasures => session
+                .sql(
+                    "DELETE FROM search_erasures
+                     WHERE subject IN (SELECT subject FROM search_erasures WHERE erased_at < $1 LIMIT $2)",
                 )
                 .bind(At(before))
                 .bind(i64::from(Old::CHUNK)),

@@ -26,7 +26,7 @@ use crate::words::words;
 pub use batch::Batch;
 pub(crate) use postgres::connect as connect_to_postgres;
 pub(crate) use session::{Record, Row, Session, Statement};
-pub(crate) use value::At;
+pub(crate) use value::{At, Column};
 
 words! {
     /// The database that a store is kept in.

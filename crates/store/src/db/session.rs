@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
@@ -32,11 +33,12 @@ enum Kind {
 pub(crate) struct PostgresSession {
     connection: PoolConnection<Postgres>,
     in_transaction: bool,
+    patience: Duration,
 }
 
 impl PostgresSession {
     async fn execute(&mut self, text: &'static str) -> Result<(), StoreError> {
-        let done = timeout(PATIENCE, self.connection.execute(text)).await;
+        let done = timeout(self.patience, self.connection.execute(text)).await;
         self.in_time(done).map(drop)
     }
 
@@ -46,7 +48,7 @@ impl PostgresSession {
             Ok(answer) => Ok(answer?),
             Err(_) => {
                 self.connection.close_on_drop();
-                Err(StoreError::TimedOut(PATIENCE))
+                Err(StoreError::TimedOut(self.patience))
             }
         }
     }
@@ -63,11 +65,11 @@ impl Drop for PostgresSession {
 
 impl Session {
     pub(super) fn postgres(connection: PoolConnection<Postgres>) -> Self {
-        Self(Kind::Postgres(PostgresSession { connection, in_transaction: false }))
+        Self(Kind::Postgres(PostgresSession { connection, in_transaction: false, patience: PATIENCE }))
     }
 
     pub(super) async fn begin_postgres(connection: PoolConnection<Postgres>) -> Result<Self, StoreError> {
-        let mut session = PostgresSession { connection, in_transaction: true };
+        let mut session = PostgresSession { connection, in_transaction: true, patience: PATIENCE };
         session.execute("BEGIN").await?;
         Ok(Self(Kind::Postgres(session)))
     }
@@ -78,6 +80,14 @@ impl Session {
 
     pub(super) fn sqlite_writer(turn: Turn) -> Self {
         Self(Kind::SqliteWriter(turn))
+    }
+
+    /// The same, with another patience: for statements that have much to read.
+    pub(crate) fn patient(mut self, patience: Duration) -> Self {
+        if let Kind::Postgres(session) = &mut self.0 {
+            session.patience = patience;
+        }
+        self
     }
 
     /// A statement; its values follow with [`Statement::bind`], in the order of `$1`, `$2` …
@@ -145,7 +155,7 @@ impl Statement<'_> {
     async fn count(self, want: Want) -> Result<u64, StoreError> {
         match self {
             Self::Postgres(session, query) => {
-                let done = timeout(PATIENCE, query.execute(&mut *session.connection)).await;
+                let done = timeout(session.patience, query.execute(&mut *session.connection)).await;
                 Ok(session.in_time(done)?.rows_affected())
             }
             Self::SqliteReader(connection, query) => Ok(query.execute(&mut **connection).await?.rows_affected()),
@@ -166,10 +176,40 @@ impl Statement<'_> {
         self.rows().await?.first().map(R::read).transpose()
     }
 
+    /// Gives each row to `take` as it comes: any number of them takes the same memory. (A store in memory, which tests
+    /// have, reads them all first.)
+    pub(crate) async fn each<R: Record>(self, mut take: impl FnMut(R) + Send) -> Result<(), StoreError> {
+        match self {
+            Self::Postgres(session, query) => {
+                let read = async {
+                    let mut rows = query.fetch(&mut *session.connection);
+                    while let Some(row) = rows.try_next().await? {
+                        take(R::read(&Row::Postgres(row))?);
+                    }
+                    Ok::<_, StoreError>(())
+                };
+                match timeout(session.patience, read).await {
+                    Ok(done) => done,
+                    Err(late) => session.in_time::<()>(Err(late)),
+                }
+            }
+            Self::SqliteReader(connection, query) => {
+                let mut rows = query.fetch(&mut **connection);
+                while let Some(row) = rows.try_next().await? {
+                    take(R::read(&Row::Sqlite(row))?);
+                }
+                Ok(())
+            }
+            writer @ Self::SqliteWriter(..) => {
+                writer.rows().await?.iter().try_for_each(|row| R::read(row).map(&mut take))
+            }
+        }
+    }
+
     async fn rows(self) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Postgres(session, query) => {
-                let done = timeout(PATIENCE, query.fetch_all(&mut *session.connection)).await;
+                let done = timeout(session.patience, query.fetch_all(&mut *session.connection)).await;
                 Ok(session.in_time(done)?.into_iter().map(Row::Postgres).collect())
             }
             Self::SqliteReader(connection, query) => {
@@ -195,6 +235,14 @@ impl Row {
         Ok(match self {
             Self::Postgres(row) => row.try_get(column)?,
             Self::Sqlite(row) => row.try_get(column)?,
+        })
+    }
+
+    /// The value in the column at `place`, from 0: where there are millions of rows, names cost too much.
+    pub(crate) fn nth<T: Output>(&self, place: usize) -> Result<T, StoreError> {
+        Ok(match self {
+            Self::Postgres(row) => row.try_get(place)?,
+            Self::Sqlite(row) => row.try_get(place)?,
         })
     }
 

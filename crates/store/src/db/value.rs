@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
-use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef, Postgres};
+use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Decode, Encode, Type};
 
@@ -35,6 +35,12 @@ impl From<At> for Timestamp {
 impl Type<Postgres> for At {
     fn type_info() -> PgTypeInfo {
         PgTypeInfo::with_oid(sqlx::postgres::types::Oid(1184))
+    }
+}
+
+impl PgHasArrayType for At {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(sqlx::postgres::types::Oid(1185))
     }
 }
 
@@ -71,5 +77,39 @@ impl Encode<'_, Sqlite> for At {
 impl Decode<'_, Sqlite> for At {
     fn decode(value: SqliteValueRef<'_>) -> Result<Self, BoxDynError> {
         Ok(Self(Timestamp::from_millisecond(<i64 as Decode<Sqlite>>::decode(value)?)?))
+    }
+}
+
+/// Values of one column, for UNNEST. Postgres only: SQLite has no lists, and a statement for it binds none.
+#[derive(Debug, Clone)]
+pub(crate) struct Column<T>(pub(crate) Vec<T>);
+
+impl<T> Type<Postgres> for Column<T>
+where
+    Vec<T>: Type<Postgres>,
+{
+    fn type_info() -> PgTypeInfo {
+        <Vec<T> as Type<Postgres>>::type_info()
+    }
+}
+
+impl<'v, T> Encode<'v, Postgres> for Column<T>
+where
+    Vec<T>: Encode<'v, Postgres>,
+{
+    fn encode_by_ref(&self, buf: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        self.0.encode_by_ref(buf)
+    }
+}
+
+impl<T> Type<Sqlite> for Column<T> {
+    fn type_info() -> SqliteTypeInfo {
+        <str as Type<Sqlite>>::type_info()
+    }
+}
+
+impl<T> Encode<'_, Sqlite> for Column<T> {
+    fn encode_by_ref(&self, _: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        Err("SQLite has no columns of values".into())
     }
 }

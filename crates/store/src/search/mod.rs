@@ -1,13 +1,36 @@
-//! Search analytics: events as they come, and what is counted of them.
+//! Search analytics: events as they come, and what is counted of them. docs/SEARCH.md has the formulas.
 //!
-//! 1. `window`: the hours and days in which searches are counted.
-//! 2. `metrics`: what was counted in a window, and the rates that follow from it.
-//! 3. `queries`: what was counted of each query: popular, trending, problem and zero-result ones.
+//! 1. `event`, `ingest`: a batch of searches, and of what was done with what they found, is appended in one transaction.
+//! 2. `marks`: which windows hold events that are not counted yet; `settle`: interactions whose search is not there yet.
+//! 3. `facts`, `tally`, `crowd`: the searches of a window, one by one, and counting them. `rollup` replaces what was counted
+//!    of a window.
+//! 4. `metrics`, `queries`: reading the counts. `window`: the hours and days that they are of.
+//! 5. `partitions`, `aging`, `subjects`: what has grown old goes, and what somebody wants gone.
 
+mod aging;
+mod crowd;
+mod event;
+mod facts;
+mod ingest;
+mod marks;
 mod metrics;
+mod partitions;
 mod queries;
+mod rollup;
+mod rules;
+mod settle;
+mod subjects;
+mod tally;
 mod window;
 
+pub(crate) use aging::events as take_out_events;
+pub use event::{Device, EventId, InteractionKind, NewInteraction, NewSearch, session_key, subject_key};
+pub use ingest::{Ingested, SearchBatch};
+pub use marks::DirtyWindow;
 pub use metrics::{Breakdown, MetricsFilter, SearchMetrics};
 pub use queries::{QuerySort, SearchQuery};
+pub use rollup::RolledWindow;
+pub use rules::{CLOCKS_APART, SearchRules};
+pub use settle::Settled;
+pub use subjects::{ErasedSearches, KeptInteraction, KeptSearch};
 pub use window::Granularity;
