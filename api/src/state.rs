@@ -17,6 +17,7 @@ use store::Store;
 use telemetry::metrics::Meters;
 use worker::alerts::Intake;
 use worker::bookings::BookingRules;
+use worker::search::SearchSettings;
 use worker::{Gate, Notices, Registry};
 
 use crate::auth::Keys;
@@ -83,6 +84,8 @@ pub struct Settings {
     pub senders: Vec<config::Profile>,
     /// A folder whose templates replace the compiled-in ones.
     pub templates_dir: Option<PathBuf>,
+    /// What holds for search events.
+    pub search: SearchSettings,
 }
 
 impl Default for Settings {
@@ -96,6 +99,7 @@ impl Default for Settings {
             queues: Vec::new(),
             senders: Vec::new(),
             templates_dir: None,
+            search: SearchSettings::default(),
         }
     }
 }

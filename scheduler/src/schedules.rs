@@ -63,6 +63,9 @@ fn retention(config: &Config) -> Value {
         "mails": text(kept.mails),
         "booking_events": text(kept.booking_events),
         "ticks": text(kept.ticks),
+        "search_events": text(config.search.retention.events),
+        "guest_searches": text(config.search.retention.guests),
+        "hourly_queries": text(config.search.retention.hourly_queries),
     })
 }
 

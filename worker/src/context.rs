@@ -13,6 +13,7 @@ use crate::bookings::BookingRules;
 use crate::mailer::Mailer;
 use crate::notices::Notices;
 use crate::vitals::WatchRules;
+use crate::search::SearchSettings;
 
 /// The context of every job. Made by [`Context::new`] and what differs: `Context { mailer, ..Context::new(…) }`.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Context {
     pub bookings: Arc<BookingRules>,
     /// From when on the platform tells of itself.
     pub watch: Arc<WatchRules>,
+    /// What holds for search events.
+    pub search: SearchSettings,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; `None` where no key is configured.
@@ -61,6 +64,7 @@ impl Context {
             notices: Notices::default(),
             bookings: Arc::default(),
             watch: Arc::default(),
+            search: SearchSettings::default(),
             meters: Meters::default(),
             secrets: None,
             public_url: String::new(),

@@ -10,6 +10,7 @@
 //!    would not authenticate, [`notices`] tells the operators; [`context`] is what a job may use.
 //! 8. [`vitals`] watches the platform itself.
 //! 9. [`mod@schedule`] checks schedules as people write them; [`ticks`] ties jobs to what their schedule fired.
+//! 10. [`search`] says what holds for search events, and when a window is counted again.
 
 pub mod alerts;
 pub mod bookings;
@@ -26,6 +27,7 @@ pub mod registry;
 pub mod run;
 pub mod runner;
 pub mod schedule;
+pub mod search;
 pub mod sweep;
 pub mod ticks;
 pub mod verdict;

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use crate::context::Context;
 use crate::jobs::{
     alert_notify, booking_cancelled, booking_completed, booking_confirmed, booking_no_show, booking_rescheduled, debug,
-    domains_check, email_send, operator_notify, platform_heartbeat, reconcile, reminders_scan, store_retention,
+    domains_check, email_send, operator_notify, platform_heartbeat, reconcile, reminders_scan, search_ingest,
+    search_rollup, store_retention,
 };
 
 /// A kind of job, as the rest of the platform sees it.
@@ -104,6 +105,8 @@ impl Registry {
             KindEntry::of::<operator_notify::OperatorNotify>(),
             KindEntry::of::<platform_heartbeat::PlatformHeartbeat>(),
             KindEntry::of::<store_retention::StoreRetention>(),
+            KindEntry::of::<search_ingest::SearchIngest>(),
+            KindEntry::of::<search_rollup::SearchRollup>(),
         ];
         if debug_kinds {
             all.extend([
@@ -173,7 +176,7 @@ mod tests {
     #[test]
     fn a_queue_that_nobody_consumes_is_found() {
         let registry = Registry::standard(false);
-        let most = ["emails", "default"].map(|name| QueueName::new(name).unwrap());
+        let most = ["emails", "default", "search"].map(|name| QueueName::new(name).unwrap());
         let missing = registry.queues_without_consumer(&most);
         assert!(!missing.is_empty() && missing.iter().all(|(_, queue)| queue.as_str() == "bookings"), "{missing:?}");
     }

@@ -95,6 +95,10 @@ needs! {
     AlertsWrite = AlertsWrite;
     /// Look at what is wrong.
     AlertsRead = AlertsWrite | JobsRead;
+    /// Report searches, and what was done with what they found.
+    SearchWrite = SearchWrite;
+    /// Look at what was counted of searches.
+    SearchRead = SearchWrite | JobsRead;
     /// Stop and start whole queues.
     Operate = Admin;
 }

@@ -16,6 +16,7 @@ pub(crate) mod metrics;
 mod people;
 mod queues;
 pub(crate) mod schedules;
+mod search;
 pub(crate) mod silences;
 mod suppressions;
 pub(crate) mod templates;
@@ -38,6 +39,7 @@ pub fn all() -> OpenApiRouter<State> {
         .merge(inbound::router())
         .merge(people::router())
         .merge(schedules::router())
+        .merge(search::router())
         .merge(silences::router())
         .merge(alert_route::router())
         .merge(alertmanager::router())

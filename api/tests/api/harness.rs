@@ -25,7 +25,7 @@ use uuid::Uuid;
 use worker::Notices;
 use worker::notices::Webhook;
 
-pub const QUEUES: [&str; 4] = ["bookings", "emails", "default", "debug"];
+pub const QUEUES: [&str; 5] = ["bookings", "emails", "default", "search", "debug"];
 
 /// The API, its key that may do everything, and what is behind it.
 pub struct App {

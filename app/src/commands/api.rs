@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use super::{load, start_logging};
 use crate::cli::Globals;
 use crate::process;
-use crate::wire::{Parts, Schema, must_be_reachable, queue_names};
+use crate::wire::{Parts, Schema, must_be_reachable, queue_names, search_settings};
 
 /// The API's state from the parts.
 pub fn state(
@@ -29,6 +29,7 @@ pub fn state(
         settings: api::Settings {
             senders: parts.config.mail.profiles().collect(),
             templates_dir: parts.config.mail.templates_dir.clone(),
+            search: search_settings(&parts.config),
             ..api::Settings::from_config(&parts.config.api, queue_names(&parts.config)?)
         },
         bookings: Arc::clone(&parts.bookings),

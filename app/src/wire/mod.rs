@@ -1,7 +1,7 @@
 //! From the configuration to the parts: the only place that knows which backend is in use.
 //!
-//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `alerts`, `bookings`, `runner`; [`Parts`] holds
-//! what the roles share.
+//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `alerts`, `bookings`, `search`,
+//! `runner`; [`Parts`] holds what the roles share.
 
 mod alerts;
 mod bookings;
@@ -10,6 +10,7 @@ mod mailer;
 mod operators;
 mod queue;
 mod runner;
+mod search;
 mod store;
 mod watch;
 
@@ -18,6 +19,7 @@ pub use gate::{client, new_plan, plans, resolver};
 pub use operators::must_be_reachable;
 pub use queue::{broker, hurried_broker, queue_names, redis_broker};
 pub use runner::runner_settings;
+pub use search::search_settings;
 pub use store::{Schema, open_store};
 
 use std::sync::Arc;
@@ -103,6 +105,7 @@ impl Parts {
             notices: self.notices()?,
             bookings: Arc::clone(&self.bookings),
             watch: Arc::new(watch::watch_rules(&self.config)),
+            search: search_settings(&self.config),
             meters: self.meters.clone(),
             secrets: self.secrets.clone(),
             public_url: self.config.api.base_url(),

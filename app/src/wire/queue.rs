@@ -1,5 +1,6 @@
 //! The queue of the configuration: Redis, or a file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -73,7 +74,14 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             ended_count: kept.dead_count,
             ended_age: kept.dead_age,
         },
+        completed_counts: completed_counts(config)?,
         time: Time::Server,
         queues: queue_names(config)?,
     })
+}
+
+/// The queues that keep another number of completed jobs than the rest.
+fn completed_counts(config: &Config) -> anyhow::Result<BTreeMap<QueueName, u64>> {
+    let own = config.queues.iter().filter_map(|(name, share)| Some((name, share.completed_count?)));
+    own.map(|(name, count)| Ok((QueueName::new(name.as_str())?, count))).collect()
 }

@@ -29,6 +29,7 @@ mod reconcile;
 mod redis_url;
 mod reminders;
 mod schedules;
+mod search;
 mod secret;
 mod secrets;
 mod size;
@@ -54,6 +55,7 @@ pub use reconcile::Reconcile;
 pub use redis_url::{RedisTopology, RedisUrl};
 pub use reminders::{QuietHours, Reminders};
 pub use schedules::{CatchUp, Overlap, ScheduleEntry, Scheduler};
+pub use search::{Search, SearchRetention};
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use store::{Store, StoreUrl};
@@ -110,6 +112,8 @@ pub struct Config {
     pub reconcile: Reconcile,
     /// `[watch]`: from when on the platform tells the operators of itself.
     pub watch: Watch,
+    /// `[search]`: how search events are taken, counted and kept.
+    pub search: Search,
     /// `[debug]`: the kinds for trying and testing.
     pub debug: Debug,
     /// `[telemetry]`: logs.
@@ -136,6 +140,7 @@ impl Default for Config {
             reminders: Reminders::default(),
             reconcile: Reconcile::default(),
             watch: Watch::default(),
+            search: Search::default(),
             debug: Debug::default(),
             telemetry: Telemetry::default(),
         }
@@ -208,6 +213,7 @@ impl Config {
             "must be shorter than ledger.retention.mails and .booking_events: what is gone looks as if never mailed";
         check.that(self.reconcile.window < kept, "window", reason);
         self.watch.validate(check.section("watch"));
+        self.search.validate(check.section("search"));
         self.telemetry.validate(check.section("telemetry"));
         check.into_problems()
     }

@@ -18,6 +18,9 @@ pub struct QueueShare {
     /// Jobs of this queue that run at the same time in one process; none: only `worker.concurrency` limits.
     #[serde(default)]
     pub concurrency: Option<u32>,
+    /// Completed jobs that are kept, where they are not as many as `queue.retention.completed_count`.
+    #[serde(default)]
+    pub completed_count: Option<u64>,
 }
 
 fn one() -> u32 {
@@ -28,10 +31,19 @@ fn one() -> u32 {
 /// would only wait for a connection while its time runs.
 pub(crate) fn default_queues() -> BTreeMap<String, QueueShare> {
     let mails = Mail::default().max_connections;
-    [("bookings", 5, None), ("emails", 5, Some(mails)), ("default", 2, None), ("debug", 1, None)]
-        .into_iter()
-        .map(|(name, weight, concurrency)| (name.to_owned(), QueueShare { weight, concurrency }))
-        .collect()
+    let share = |weight, concurrency| QueueShare { weight, concurrency, completed_count: None };
+    // A batch of search events is large, and of no use once it is in the store.
+    let search = QueueShare { completed_count: Some(50), ..share(2, Some(4)) };
+    [
+        ("bookings", share(5, None)),
+        ("emails", share(5, Some(mails))),
+        ("default", share(2, None)),
+        ("search", search),
+        ("debug", share(1, None)),
+    ]
+    .into_iter()
+    .map(|(name, share)| (name.to_owned(), share))
+    .collect()
 }
 
 pub(crate) fn validate(queues: &BTreeMap<String, QueueShare>, check: &mut Check) {
@@ -40,6 +52,9 @@ pub(crate) fn validate(queues: &BTreeMap<String, QueueShare>, check: &mut Check)
         check.number(&format!("{name}.weight"), share.weight, 1..=100);
         if let Some(concurrency) = share.concurrency {
             check.number(&format!("{name}.concurrency"), concurrency, 1..=10_000);
+        }
+        if let Some(count) = share.completed_count {
+            check.number(&format!("{name}.completed_count"), count, 0..=10_000_000);
         }
     }
 }

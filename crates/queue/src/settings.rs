@@ -1,5 +1,6 @@
 //! What both backends are told: times, bounds and whose clock counts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub struct Settings {
     pub silence: Duration,
     /// What is kept of jobs that ended.
     pub retention: Retention,
+    /// Completed jobs that are kept of a queue, where they are not as many as [`Retention::completed_count`] says.
+    pub completed_counts: BTreeMap<QueueName, u64>,
     /// Whose clock counts.
     pub time: Time,
     /// Queues that exist from the start, so that a job is found by its id before any worker or caller named its queue.
@@ -27,9 +30,18 @@ impl Default for Settings {
             lease: Duration::from_secs(15),
             silence: Duration::from_secs(5),
             retention: Retention::default(),
+            completed_counts: BTreeMap::new(),
             time: Time::Server,
             queues: Vec::new(),
         }
+    }
+}
+
+impl Settings {
+    /// How many completed jobs of a queue are kept.
+    #[must_use]
+    pub fn completed_count(&self, queue: &QueueName) -> u64 {
+        self.completed_counts.get(queue).copied().unwrap_or(self.retention.completed_count)
     }
 }
 

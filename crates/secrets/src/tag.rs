@@ -5,7 +5,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 
-use crate::keyring::{Keyring, hmac_key};
+use crate::keyring::{Keyring, derive, hmac_key};
 use crate::purpose::Purpose;
 
 /// Bytes of a tag: 80 bits, which nobody guesses over a network, and 20 characters.
@@ -37,6 +37,15 @@ impl Keyring {
         self.pseudonyms(purpose, data).next().expect("a ring has a key")
     }
 
+    /// As [`Keyring::pseudonym`], under a key of its own for each `period`: what stands for the same data in two periods
+    /// cannot be matched without the ring.
+    #[must_use]
+    pub fn pseudonym_in(&self, purpose: Purpose, period: &str, data: &[u8]) -> String {
+        let (_, root) = self.in_turn().next().expect("a ring has a key");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &derive(root, purpose, &format!("hmac/{period}")));
+        hex(&hmac::sign(&key, data).as_ref()[..PSEUDONYM])
+    }
+
     /// What may stand for `data`, by each key of the ring, the current one first: for looking something up that was written
     /// down under an older key.
     pub fn pseudonyms(&self, purpose: Purpose, data: &[u8]) -> impl Iterator<Item = String> {
@@ -63,6 +72,15 @@ mod tests {
         assert!(!both.has_tag(Purpose::Address, b"delivery", &tag));
         assert!(!both.has_tag(Purpose::Bounce, b"delivery", &tag[1..]));
         assert!(!ring(&["k2"], None).has_tag(Purpose::Bounce, b"delivery", &tag));
+    }
+
+    #[test]
+    fn a_pseudonym_of_a_period_is_none_of_another() {
+        let ring = ring(&["k1"], None);
+        let of = |period| ring.pseudonym_in(Purpose::Network, period, b"192.0.2.1");
+        assert_eq!(of("20782"), of("20782"));
+        assert_ne!(of("20782"), of("20783"));
+        assert_ne!(of("20782"), ring.pseudonym(Purpose::Network, b"192.0.2.1"));
     }
 
     #[test]

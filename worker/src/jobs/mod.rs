@@ -13,6 +13,8 @@ pub mod operator_notify;
 pub mod platform_heartbeat;
 pub mod reconcile;
 pub mod reminders_scan;
+pub mod search_ingest;
+pub mod search_rollup;
 pub mod store_retention;
 
 use std::time::Duration;

@@ -1,8 +1,9 @@
 //! `store.retention`: takes out of the store what has grown old.
 //!
-//! Enqueued by the schedule `retention`, nightly, with the times of `[ledger.retention]`. Effect: what mails were filled
-//! with, mails, booking events, ticks and silences that are older than that are gone, a few hundred rows a statement, so that
-//! nobody waits behind it. What it does not finish within its time the next night does.
+//! Enqueued by the schedule `retention`, nightly, with the times of `[ledger.retention]` and `[search.retention]`. Effect:
+//! what mails were filled with, mails, booking events, ticks, silences and search events that are older than that are gone,
+//! a few hundred rows a statement, so that nobody waits behind it (months of search events at once, where they are partitions).
+//! What it does not finish within its time the next night does.
 //! Twice is harmless: what is gone is gone.
 
 use std::time::Duration;
@@ -37,6 +38,31 @@ pub struct StoreRetention {
     /// Ticks of schedules, and silences that are over.
     #[serde(with = "job::duration")]
     pub ticks: Duration,
+    /// Searches, and what was done with what they found.
+    #[serde(with = "job::duration", default = "a_year")]
+    pub search_events: Duration,
+    /// The same, of guests.
+    #[serde(with = "job::duration", default = "a_season")]
+    pub guest_searches: Duration,
+    /// What was counted of each query by the hour.
+    #[serde(with = "job::duration", default = "five_weeks")]
+    pub hourly_queries: Duration,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// What waits in a queue as a dead job is gone by then.
+const ERASURES: Duration = Duration::from_secs(35 * 86_400);
+
+fn a_year() -> Duration {
+    365 * DAY
+}
+
+fn a_season() -> Duration {
+    90 * DAY
+}
+
+fn five_weeks() -> Duration {
+    35 * DAY
 }
 
 impl StoreRetention {
@@ -46,6 +72,10 @@ impl StoreRetention {
             Old::Mails | Old::Emails => self.mails,
             Old::BookingEvents => self.booking_events,
             Old::Ticks | Old::Silences => self.ticks,
+            Old::SearchEvents => self.search_events,
+            Old::GuestSearches => self.guest_searches,
+            Old::HourlyQueries => self.hourly_queries,
+            Old::SearchErasures => ERASURES,
         }
     }
 }
@@ -58,11 +88,10 @@ impl Job for StoreRetention {
     type Context = Context;
 
     fn validate(&self) -> Result<(), Vec<FieldError>> {
-        let day = Duration::from_secs(86_400);
         let mut wrong: Vec<FieldError> = Old::ALL
             .into_iter()
             // What goes with another has no time of its own.
-            .filter(|old| !matches!(old, Old::EmailContents | Old::Emails | Old::Silences) && self.kept(*old) < day)
+            .filter(|old| !matches!(old, Old::EmailContents | Old::Emails | Old::Silences) && self.kept(*old) < DAY)
             .map(|old| FieldError::new(old.as_str(), "at least 1d is expected"))
             .collect();
         if self.mail_contents > self.mails {
@@ -75,6 +104,13 @@ impl Job for StoreRetention {
         let enough = Instant::now() + TIME;
         let mut taken = Map::new();
         let mut finished = true;
+        let started = context.clock.now();
+        let before = started.checked_sub(self.search_events).unwrap_or(jiff::Timestamp::MIN);
+        let months = context.store.drop_search_partitions(before).await.map_err(|e| store_failed(&e))?;
+        taken.insert("search_months".to_owned(), months.into());
+        let yesterday = started.checked_sub(2 * DAY).unwrap_or(jiff::Timestamp::MIN);
+        let again = context.store.repeat_search_erasures(yesterday).await.map_err(|e| store_failed(&e))?;
+        taken.insert("searches_of_erased".to_owned(), again.into());
         for old in Old::ALL {
             let now = context.clock.now();
             let before = now.checked_sub(self.kept(old)).unwrap_or(jiff::Timestamp::MIN);

@@ -128,5 +128,5 @@ pub fn queue(name: &str) -> QueueName {
 }
 
 fn settings() -> Settings {
-    Settings { queues: ["debug", "bookings", "emails", "default"].map(queue).to_vec(), ..Settings::default() }
+    Settings { queues: ["debug", "bookings", "emails", "default", "search"].map(queue).to_vec(), ..Settings::default() }
 }

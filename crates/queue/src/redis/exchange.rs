@@ -44,7 +44,7 @@ impl RedisBroker {
             l.worker.to_be_bytes().to_vec(),
             if l.idle { b"1".to_vec() } else { Vec::new() },
             number(self.settings.lease.as_millis() as u64),
-            number(self.settings.retention.completed_count),
+            number(self.settings.completed_count(queue)),
             self.patience.until(queue).map_or_else(Vec::new, |until| until.to_string().into_bytes()),
             self.link.remembered_for().map_or_else(Vec::new, |time| number(time.as_millis() as u64)),
         ];

@@ -62,7 +62,7 @@ impl RedisBroker {
             ms(s.retention.completed_age),
             s.retention.ended_count.to_string().into_bytes(),
             ms(s.retention.ended_age),
-            s.retention.completed_count.to_string().into_bytes(),
+            s.completed_count(queue).to_string().into_bytes(),
         ];
         let mut items = Items::of(self.call(&script::MAINTAIN, &self.base(queue), &arguments).await?)?;
         let mut count = || items.int().map(|n| u32::try_from(n).unwrap_or(0));

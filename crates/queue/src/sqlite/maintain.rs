@@ -40,7 +40,8 @@ impl Operation for Maintaining {
         if may_reap {
             step.reap(work).await?;
         }
-        step.trim(work).await?;
+        let completed_count = work.settings.completed_count(&self.0);
+        step.trim(work, completed_count).await?;
         let purged = purge(work).await?;
         step.done.more |= step.left <= 0 || purged;
         step.done.cancel_requested = to_cancel(work, queue).await?;
@@ -112,7 +113,7 @@ impl Step {
         Ok(())
     }
 
-    async fn trim(&mut self, work: &mut Work<'_>) -> Result<(), BrokerError> {
+    async fn trim(&mut self, work: &mut Work<'_>, completed_count: u64) -> Result<(), BrokerError> {
         // The counts of this transaction's earlier steps are part of what is trimmed.
         work.count().await?;
         let keep = work.settings.retention;
@@ -121,7 +122,7 @@ impl Step {
         let places = [Place::Completed, Place::Dead, Place::Cancelled, Place::Expired];
         for (column, place) in places.into_iter().enumerate() {
             let (count, age) = match place {
-                Place::Completed => (keep.completed_count, keep.completed_age),
+                Place::Completed => (completed_count, keep.completed_age),
                 _ => (keep.ended_count, keep.ended_age),
             };
             let over = row.try_get::<i64, _>(column)?.saturating_sub(i64::try_from(count).unwrap_or(i64::MAX));

@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::event::{NewInteraction, NewSearch, subject_key};
 use super::marks::{self, slot_of};
 use super::rules::{CLOCKS_APART, SearchRules, after, before, ms};
-use super::settle::Resolved;
+use super::settle::{Resolved, resolving};
 use super::window::Granularity;
-use crate::db::{At, Backend, Column, Record, Row, Session, Statement, Store};
+use crate::db::{At, Backend, Column, Record, Row, Session, Store};
 use crate::error::StoreError;
 
 /// Rows in one statement on SQLite.
@@ -92,8 +92,7 @@ impl Store {
         let mut session = self.begin().await?;
         let erased = erasures(&mut session, backend, batch.searches).await?;
         let searches: Vec<&NewSearch> = batch.searches.iter().filter(|search| !is_erased(search, &erased)).collect();
-        let mut done =
-            Ingested { erased: (batch.searches.len() - searches.len()) as u64, ..Ingested::default() };
+        let mut done = Ingested { erased: (batch.searches.len() - searches.len()) as u64, ..Ingested::default() };
         done.searches = insert_searches(&mut session, backend, &searches, batch.received_at).await?;
         let mut hours: BTreeSet<Timestamp> = searches
             .iter()
@@ -115,7 +114,8 @@ impl Store {
         for resolved in adopt(&mut session, backend, &late, rules).await? {
             hours.extend(resolved.hours());
         }
-        marks::set(&mut session, Granularity::Hour, &hours, slot_of(batch.token), batch.token, batch.received_at).await?;
+        marks::set(&mut session, Granularity::Hour, &hours, slot_of(batch.token), batch.token, batch.received_at)
+            .await?;
         session.commit().await?;
         Ok(done)
     }
@@ -370,28 +370,24 @@ async fn adopt(
     late: &[Uuid],
     rules: &SearchRules,
 ) -> Result<Vec<Resolved>, StoreError> {
-    match backend {
-        _ if late.is_empty() => Ok(Vec::new()),
-        Backend::Postgres => {
-            super::settle::resolve(session, backend, rules, "search_id = ANY($3)", |statement| {
-                statement.bind(Column(late.to_vec()))
-            })
-            .await
-        }
-        Backend::Sqlite => {
-            let mut resolved = Vec::new();
-            for some in late.chunks(ROWS) {
-                let which = format!("search_id IN ({})", places(some.len(), 1, 3));
-                let bind = |mut statement: Statement<'_>| {
-                    for id in some {
-                        statement = statement.bind(*id);
-                    }
-                    statement
-                };
-                resolved.extend(super::settle::resolve(session, backend, rules, &which, bind).await?);
+    let mut resolved = Vec::new();
+    let some_of = if backend == Backend::Postgres { late.len().max(1) } else { ROWS };
+    for some in late.chunks(some_of) {
+        let which = match backend {
+            Backend::Postgres => "search_id = ANY($3)".to_owned(),
+            Backend::Sqlite => format!("search_id IN ({})", places(some.len(), 1, 3)),
+        };
+        let statement = session.sql(AssertSqlSafe(resolving(backend, &which))).unprepared();
+        let mut statement = statement.bind(ms(rules.attribution)).bind(ms(CLOCKS_APART));
+        match backend {
+            Backend::Postgres => statement = statement.bind(Column(some.to_vec())),
+            Backend::Sqlite => {
+                for id in some {
+                    statement = statement.bind(*id);
+                }
             }
-            Ok(resolved)
         }
+        resolved.extend(statement.all::<Resolved>().await?);
     }
+    Ok(resolved)
 }
-

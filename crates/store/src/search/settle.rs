@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::marks::{self, slot_of};
 use super::rules::{CLOCKS_APART, SearchRules, before, ms};
 use super::window::Granularity;
-use crate::db::{At, Backend, Record, Row, Session, Statement, Store};
+use crate::db::{At, Backend, Record, Row, Store};
 use crate::error::StoreError;
 
 /// A search may be committed at the same moment at which its interaction becomes an orphan: those that just did are
@@ -61,33 +61,24 @@ impl Record for Orphaned {
     }
 }
 
-/// Gives interactions that wait their search, where it is known: those of which `which` holds (its places from `$3`).
-pub(super) async fn resolve<F>(
-    session: &mut Session,
-    backend: Backend,
-    rules: &SearchRules,
-    which: &str,
-    bind: F,
-) -> Result<Vec<Resolved>, StoreError>
-where
-    F: for<'s> Fn(Statement<'s>) -> Statement<'s>,
-{
+/// The statement that gives interactions which wait their search, where it is known: those of which `which` holds. It
+/// binds the attribution and [`CLOCKS_APART`] in milliseconds, then what `which` wants from `$3`.
+pub(super) fn resolving(backend: Backend, which: &str) -> String {
     let (earliest, latest) = match backend {
-        Backend::Postgres => ("i.occurred_at - $1 * INTERVAL '1 millisecond'", "i.occurred_at + $2 * INTERVAL '1 millisecond'"),
+        Backend::Postgres => {
+            ("i.occurred_at - $1 * INTERVAL '1 millisecond'", "i.occurred_at + $2 * INTERVAL '1 millisecond'")
+        }
         Backend::Sqlite => ("i.occurred_at - $1", "i.occurred_at + $2"),
     };
     let search = format!(
         "SELECT s.occurred_at FROM searches s
          WHERE s.id = i.search_id AND s.occurred_at >= {earliest} AND s.occurred_at <= {latest}"
     );
-    let text = format!(
+    format!(
         "UPDATE search_interactions AS i SET search_at = ({search} ORDER BY s.occurred_at LIMIT 1), orphaned_at = NULL
          WHERE i.search_at IS NULL AND {which} AND EXISTS ({search})
          RETURNING occurred_at, search_at"
-    );
-    let statement = session.sql(AssertSqlSafe(text)).unprepared();
-    let statement = statement.bind(ms(rules.attribution)).bind(ms(CLOCKS_APART));
-    bind(statement).all().await
+    )
 }
 
 impl Store {
@@ -104,7 +95,14 @@ impl Store {
         let mut session = self.begin().await?.patient(PATIENCE);
         let recently = before(now, JUST_ORPHANED);
         let which = "(i.orphaned_at IS NULL OR i.orphaned_at >= $3)";
-        let found = resolve(&mut session, self.backend(), rules, which, |s| s.bind(At(recently))).await?;
+        let found: Vec<Resolved> = session
+            .sql(AssertSqlSafe(resolving(self.backend(), which)))
+            .unprepared()
+            .bind(ms(rules.attribution))
+            .bind(ms(CLOCKS_APART))
+            .bind(At(recently))
+            .all()
+            .await?;
         let orphaned: Vec<Orphaned> = session
             .sql(
                 "UPDATE search_interactions SET orphaned_at = $1

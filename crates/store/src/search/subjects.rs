@@ -176,8 +176,9 @@ impl Store {
             let some = "SELECT id, occurred_at FROM searches WHERE searcher = $1 AND occurred_at <= $2
                         ORDER BY occurred_at, id LIMIT $3";
             let mut taken = [0, 0];
-            for (n, table) in
-                ["search_interactions WHERE (search_id, search_at)", "searches WHERE (id, occurred_at)"].iter().enumerate()
+            for (n, table) in ["search_interactions WHERE (search_id, search_at)", "searches WHERE (id, occurred_at)"]
+                .iter()
+                .enumerate()
             {
                 taken[n] = session
                     .sql(sqlx::AssertSqlSafe(format!("DELETE FROM {table} IN ({some})")))

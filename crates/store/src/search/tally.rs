@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use super::crowd::Crowd;
 use super::facts::Fact;
@@ -244,6 +243,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
 

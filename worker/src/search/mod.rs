@@ -1,0 +1,61 @@
+//! Search analytics: what holds for events, and when a window is counted again.
+
+mod due;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrets::{Keyring, Purpose};
+use store::SearchRules;
+use uuid::Uuid;
+
+pub use due::is_due;
+
+/// What holds for search events in this installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchSettings {
+    /// How they are counted.
+    pub rules: SearchRules,
+    /// How long after it happened an event is still taken.
+    pub late: Duration,
+    /// How long one key hashes network addresses.
+    pub network_key_for: Duration,
+    /// How long guests' searches are kept: a window that began before can no longer be counted as it was.
+    pub countable_for: Duration,
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(86_400);
+        Self { rules: SearchRules::default(), late: 2 * DAY, network_key_for: DAY, countable_for: 90 * DAY }
+    }
+}
+
+impl SearchSettings {
+    /// What stands for a network address at `now`: a hash under a key that changes every `network_key_for`, so that an
+    /// address can be told apart from others for that long and no longer.
+    #[must_use]
+    pub fn network(&self, ring: &Keyring, address: &str, now: Timestamp) -> Option<Uuid> {
+        let period = i64::try_from(self.network_key_for.as_secs()).unwrap_or(i64::MAX).max(1);
+        let number = now.as_second().div_euclid(period);
+        Uuid::try_parse(&ring.pseudonym_in(Purpose::Network, &number.to_string(), address.as_bytes())).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_known_again_within_a_period_and_not_beyond() {
+        let (settings, ring) = (SearchSettings::default(), Keyring::ephemeral());
+        let at = |text: &str| text.parse().unwrap();
+        let of = |address, text| settings.network(&ring, address, at(text)).unwrap();
+        let morning = of("192.0.2.1", "2026-11-25T00:00:00Z");
+        assert_eq!(morning, of("192.0.2.1", "2026-11-25T23:59:59Z"));
+        assert_ne!(morning, of("192.0.2.2", "2026-11-25T00:00:00Z"));
+        assert_ne!(morning, of("192.0.2.1", "2026-11-26T00:00:00Z"));
+        let elsewhere = settings.network(&Keyring::ephemeral(), "192.0.2.1", at("2026-11-25T00:00:00Z"));
+        assert_ne!(Some(morning), elsewhere);
+    }
+}
