@@ -66,11 +66,14 @@ DECLARE
     month TIMESTAMP := date_trunc('month', at AT TIME ZONE 'UTC');
     name  TEXT      := parent || to_char(month, '_YYYY_MM');
 BEGIN
-    IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+               WHERE i.inhparent = parent::regclass AND c.relname = name) THEN
         RETURN FALSE;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('postrider ' || name));
-    IF to_regclass(quote_ident(name)) IS NOT NULL THEN
+    -- Whoever had the lock may have made it.
+    IF EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+               WHERE i.inhparent = parent::regclass AND c.relname = name) THEN
         RETURN FALSE;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', name, parent);

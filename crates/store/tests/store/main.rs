@@ -21,6 +21,7 @@ mod people;
 mod reminders;
 mod retention;
 mod schedules;
+mod search;
 mod silences;
 mod suppressions;
 mod vitals;
