@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 7] = [
     // Rules that the configuration already has to know: no I/O.
     &["alerting"],
-    &["job", "cron", "config", "telemetry", "secrets", "outbound"],
+    &["job", "cron", "chart", "config", "telemetry", "secrets", "outbound"],
     &["queue", "store", "mail"],
     &["worker"],
     &["api", "scheduler"],

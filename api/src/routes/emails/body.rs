@@ -44,7 +44,11 @@ pub(super) fn words(
                 Ok(filled) if !links_lead_to_the_web(&filled.html) => {
                     wrong.push(FieldError::new(data_field, "a link would lead to something else than a web address"));
                 }
-                Ok(_) => {}
+                Ok(_) => {
+                    if let Err(why) = mail::render::check_charts(&data) {
+                        wrong.push(FieldError::new(data_field, why));
+                    }
+                }
                 Err(RenderError::Shape { field, expected, .. }) => {
                     let field = if field.is_empty() { data_field.to_owned() } else { format!("{data_field}.{field}") };
                     wrong.push(FieldError::new(field, format!("{expected} is expected")));

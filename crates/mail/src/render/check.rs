@@ -2,7 +2,8 @@
 //!
 //! 1. It loads: every include is there, everything parses, nothing is put into HTML unescaped.
 //! 2. It fills strictly with its sample: a field that is used and absent is found.
-//! 3. Every field of the sample is used: what is filled in and shown nowhere was probably meant to be shown.
+//! 3. Every field of the sample is used, in words or in a chart: what is filled in and shown nowhere was probably meant to
+//!    be shown.
 //! 4. HTML in any field comes out escaped; there is a text part; no line is longer than SMTP carries; no picture or file is
 //!    fetched from elsewhere.
 //! 5. A translation has every word that English has, and no word is there for nothing.
@@ -84,7 +85,8 @@ impl Checks<'_> {
         };
         self.content(&parts, name, &rendered);
         self.remote(&parts);
-        self.unused_fields(name, locale, &sample, &render);
+        let fills = |data: &Value| render(data).is_ok() && super::charts::check(data).is_ok();
+        self.unused_fields(name, locale, &sample, &fills);
         let marked = render(&marked(&sample))?;
         if marked.html.contains("<i>") {
             self.add(&format!("{name}/body.html"), None, "HTML in a field comes out unescaped".to_owned());
@@ -167,19 +169,13 @@ impl Checks<'_> {
     }
 
     /// A field whose absence nobody notices is used by nobody.
-    fn unused_fields(
-        &mut self,
-        name: &str,
-        locale: &Locale,
-        sample: &Value,
-        render: &impl Fn(&Value) -> Result<Rendered, RenderError>,
-    ) {
+    fn unused_fields(&mut self, name: &str, locale: &Locale, sample: &Value, fills: &impl Fn(&Value) -> bool) {
         let mut fields = BTreeSet::new();
         collect_fields(sample, String::new(), &mut fields);
         for field in fields {
             let mut data = sample.clone();
             remove(&mut data, &field);
-            if render(&data).is_err() {
+            if !fills(&data) {
                 continue;
             }
             let last = field.rsplit('.').next().unwrap_or(&field);

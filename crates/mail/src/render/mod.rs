@@ -22,6 +22,7 @@
 //! HTML is escaped and cannot be asked not to be; text and subject are not escaped; a subject with a line break is
 //! refused, for it would start a header.
 
+mod charts;
 mod check;
 mod compose;
 mod inline;
@@ -32,10 +33,12 @@ mod strict;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use handlebars::{Handlebars, RenderErrorReason};
 use serde_json::Value;
 
+pub use charts::check as check_charts;
 pub use check::{Finding, check};
 use compose::Composed;
 use source::Source;
@@ -126,8 +129,10 @@ pub struct Renderer {
 struct Template {
     /// Sample data, by the languages that the template is there in.
     samples: BTreeMap<String, Value>,
-    /// The pictures that the sample shows.
-    pictures: Vec<Attachment>,
+    /// The files that the sample shows.
+    files: Vec<Attachment>,
+    /// All pictures of the sample, drawn when they are first asked for.
+    pictures: OnceLock<Vec<Attachment>>,
 }
 
 /// The parts of a template in one language, put together.
@@ -200,6 +205,7 @@ impl Renderer {
         let words = source.words(name, locale)?;
         let sample = source.sample(name, locale)?;
         let sample = sample.ok_or_else(|| wrong("sample.json", None, "is missing".to_owned()))?;
+        charts::check(&sample).map_err(|reason| wrong("sample.json", None, reason))?;
 
         for (part, entry, key) in
             [(&parts.subject, "subject.txt", subject_key(name, locale)), (&parts.text, "body.txt", key(name, locale))]
@@ -225,12 +231,13 @@ impl Renderer {
             .map_err(|error| wrong("body.html", None, error.to_string()))?;
 
         if !self.templates.contains_key(name) {
-            let pictures = source.pictures(name).map(|(id, bytes)| {
+            let files = source.pictures(name).map(|(id, bytes)| {
                 Attachment::inline(id, &format!("{id}.png"), "image/png", bytes.to_vec())
                     .map_err(|error| wrong(&format!("{id}.png"), None, error.to_string()))
             });
-            let pictures = pictures.collect::<Result<_, _>>()?;
-            self.templates.insert(name.to_owned(), Template { samples: BTreeMap::new(), pictures });
+            let files = files.collect::<Result<_, _>>()?;
+            let template = Template { samples: BTreeMap::new(), files, pictures: OnceLock::new() };
+            self.templates.insert(name.to_owned(), template);
         }
         if let Some(template) = self.templates.get_mut(name) {
             template.samples.insert(locale.as_str().to_owned(), sample);
@@ -287,10 +294,17 @@ impl Renderer {
         locale.fallbacks().find_map(|tag| samples.get(tag))
     }
 
-    /// The pictures that a template's sample shows: its folder's `.png` files, each under its name as content id.
+    /// The pictures that a template's sample shows: its charts, and its folder's `.png` files, each under its name as
+    /// content id.
     #[must_use]
     pub fn pictures(&self, name: &str) -> &[Attachment] {
-        self.templates.get(name).map_or(&[], |template| &template.pictures)
+        let Some(template) = self.templates.get(name) else { return &[] };
+        template.pictures.get_or_init(|| {
+            let sample = self.sample(name, &Locale::english()).unwrap_or(&Value::Null);
+            // They were read when the template was loaded: drawing cannot fail.
+            let drawn = self.charts(name, sample).unwrap_or_default();
+            template.files.iter().cloned().chain(drawn).collect()
+        })
     }
 }
 

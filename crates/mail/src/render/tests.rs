@@ -268,6 +268,9 @@ fn every_optional_field_may_be_null_everywhere() {
         "previous",
         "change",
         "detail",
+        "note",
+        "now",
+        "before",
     ];
     for (name, locale, mut data) in each_mail() {
         let mut nulls = 0;

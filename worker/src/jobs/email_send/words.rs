@@ -41,6 +41,8 @@ impl Send<'_> {
             let locale = Locale::or_english(delivery.locale.as_deref());
             let rendered = self.mailer.renderer.render(&delivery.template, &locale, &delivery.data);
             words.rendered = Some(rendered.map_err(unsendable)?);
+            let charts = self.mailer.renderer.charts(&delivery.template, &delivery.data);
+            words.attachments = charts.map_err(unsendable)?;
         }
         if words.to.is_empty() {
             let address = delivery.recipient.parse().map_err(unsendable)?;
@@ -67,10 +69,14 @@ impl Send<'_> {
             true => later(e.to_string()),
             false => unsendable(e),
         })?;
+        let mut attachments = content.attachments;
         let rendered = match &content.body {
             EmailBody::Template(data) => {
+                let (renderer, template) = (&self.mailer.renderer, delivery.template.as_str());
                 let locale = Locale::or_english(delivery.locale.as_deref());
-                self.mailer.renderer.render(&delivery.template, &locale, data).map_err(|e| unsendable(unfilled(&e)))?
+                let unfilled = |e: RenderError| unsendable(unfilled(&e));
+                attachments.extend(renderer.charts(template, data).map_err(unfilled)?);
+                renderer.render(template, &locale, data).map_err(unfilled)?
             }
             EmailBody::Given { .. } => content.body.given().ok_or_else(|| unsendable("there are no words"))?,
         };
@@ -82,7 +88,7 @@ impl Send<'_> {
             cc: read(&email.recipients.cc).map_err(unsendable)?,
             reply_to: read(&content.reply_to).map_err(unsendable)?,
             headers: headers.map_err(unsendable)?,
-            attachments: content.attachments,
+            attachments,
             sealed: true,
         })
     }
