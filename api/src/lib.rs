@@ -29,6 +29,11 @@ mod state;
 pub mod trace_context;
 pub mod unread;
 
+/// Heartbeats as they are shown: the command line shows the same.
+pub mod heartbeats {
+    pub use crate::routes::heartbeats::HeartbeatView;
+}
+
 /// Schedules as they are shown: the command line shows the same.
 pub mod schedules {
     pub use crate::routes::schedules::view::{Asked, BackfillView, FireView, ScheduleView, TickView};

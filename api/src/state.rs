@@ -17,6 +17,7 @@ use store::Store;
 use telemetry::metrics::Meters;
 use worker::alerts::Intake;
 use worker::bookings::BookingRules;
+use worker::heartbeats::HeartbeatRules;
 use worker::search::SearchSettings;
 use worker::{Gate, Notices, Registry};
 
@@ -49,6 +50,8 @@ pub struct Parts {
     pub settings: Settings,
     /// What holds for bookings and reminders.
     pub bookings: Arc<BookingRules>,
+    /// What has to report regularly.
+    pub heartbeats: Arc<HeartbeatRules>,
     /// Counts what comes in.
     pub meters: Meters,
     /// Looks at domains; `None` where the signing keys cannot be read.

@@ -58,6 +58,8 @@ pub enum Command {
     Queues(commands::queues::Args),
     /// Lists schedules, shows when they fire, runs, pauses, resumes and backfills them.
     Schedules(commands::schedules::Args),
+    /// Lists, beats and removes heartbeats: what has to report regularly.
+    Heartbeats(commands::heartbeats::Args),
     /// Creates, lists and revokes API keys.
     Keys(commands::keys::Args),
     /// Prints new keys for sealing and signing.
@@ -118,6 +120,7 @@ mod tests {
                     "jobs",
                     "queues",
                     "schedules",
+                    "heartbeats",
                     "keys",
                     "secrets",
                     "suppressions",

@@ -13,6 +13,8 @@ use store::{CatchUp, Overlap, ScheduleSpec};
 use worker::Registry;
 use worker::schedule::{Draft, check_name};
 
+/// The kind of the search reports.
+const REPORT: &str = "search.report";
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A schedule that comes with the platform.
@@ -46,6 +48,15 @@ fn standard() -> Vec<Standard> {
         Standard { jitter: MINUTE, ..Standard::new("reconcile", "47 * * * *", "reconcile") },
         // What the DNS says of the senders' domains, before somebody's mail finds out.
         Standard { jitter: MINUTE, ..Standard::new("domains", "17 * * * *", "domains.check") },
+        // What people searched for, when the operators begin their day. A report that waited for a day is still one.
+        Standard {
+            args: |_| json!({ "period": "daily" }),
+            ..Standard::new("search_report_daily", "0 6 * * *", REPORT)
+        },
+        Standard {
+            args: |_| json!({ "period": "weekly" }),
+            ..Standard::new("search_report_weekly", "5 6 * * MON", REPORT)
+        },
         // What has grown old goes at night; not on the minute, when others begin.
         Standard {
             args: retention,

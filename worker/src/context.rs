@@ -10,10 +10,12 @@ use telemetry::metrics::Meters;
 
 use crate::alerts::Intake;
 use crate::bookings::BookingRules;
+use crate::heartbeats::HeartbeatRules;
 use crate::mailer::Mailer;
 use crate::notices::Notices;
-use crate::vitals::WatchRules;
 use crate::search::SearchSettings;
+use crate::search_report::ReportRules;
+use crate::vitals::WatchRules;
 
 /// The context of every job. Made by [`Context::new`] and what differs: `Context { mailer, ..Context::new(…) }`.
 #[derive(Clone)]
@@ -40,6 +42,10 @@ pub struct Context {
     pub watch: Arc<WatchRules>,
     /// What holds for search events.
     pub search: SearchSettings,
+    /// What has to report regularly.
+    pub heartbeats: Arc<HeartbeatRules>,
+    /// Who is told what people searched for, and which figures are an alert.
+    pub search_report: Arc<ReportRules>,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; `None` where no key is configured.
@@ -65,6 +71,8 @@ impl Context {
             bookings: Arc::default(),
             watch: Arc::default(),
             search: SearchSettings::default(),
+            heartbeats: Arc::default(),
+            search_report: Arc::default(),
             meters: Meters::default(),
             secrets: None,
             public_url: String::new(),

@@ -8,15 +8,17 @@
 //! 6. [`alerts`] says what alerts do to incidents, and who is told of them when.
 //! 7. [`mailer`] holds what a mail needs on its way out, [`email_content`] what a caller had sealed, [`gate`] keeps in what
 //!    would not authenticate, [`notices`] tells the operators; [`context`] is what a job may use.
-//! 8. [`vitals`] watches the platform itself.
+//! 8. [`vitals`] watches the platform itself, [`heartbeats`] what has to report regularly.
 //! 9. [`mod@schedule`] checks schedules as people write them; [`ticks`] ties jobs to what their schedule fired.
-//! 10. [`search`] says what holds for search events, and when a window is counted again.
+//! 10. [`search`] says what holds for search events, and when a window is counted again; [`search_report`] tells the
+//!     operators what people searched for.
 
 pub mod alerts;
 pub mod bookings;
 pub mod context;
 pub mod email_content;
 pub mod gate;
+pub mod heartbeats;
 pub mod intents;
 pub mod jobs;
 pub mod layers;
@@ -28,6 +30,7 @@ pub mod run;
 pub mod runner;
 pub mod schedule;
 pub mod search;
+pub mod search_report;
 pub mod sweep;
 pub mod ticks;
 pub mod verdict;

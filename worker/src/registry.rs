@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::jobs::{
     alert_notify, booking_cancelled, booking_completed, booking_confirmed, booking_no_show, booking_rescheduled, debug,
     domains_check, email_send, operator_notify, platform_heartbeat, reconcile, reminders_scan, search_ingest,
-    search_rollup, store_retention,
+    search_report, search_rollup, store_retention,
 };
 
 /// A kind of job, as the rest of the platform sees it.
@@ -100,6 +100,7 @@ impl Registry {
             KindEntry::of::<reminders_scan::RemindersScan>(),
             KindEntry::of::<reconcile::Reconcile>(),
             KindEntry::of::<email_send::EmailSend>(),
+            KindEntry::of::<search_report::SearchReport>(),
             KindEntry::of::<domains_check::DomainsCheck>(),
             KindEntry::of::<alert_notify::AlertNotify>(),
             KindEntry::of::<operator_notify::OperatorNotify>(),

@@ -28,6 +28,7 @@ use tracing::{info, warn};
 use crate::alerts::clockwork;
 use crate::context::Context;
 use crate::gate::watch;
+use crate::heartbeats;
 use crate::layers::{Parts, RunService, stack};
 use crate::registry::Registry;
 use crate::run::Run;
@@ -68,6 +69,7 @@ pub struct Runner {
     sweep: tokio::task::JoinHandle<()>,
     alerts: tokio::task::JoinHandle<()>,
     vitals: tokio::task::JoinHandle<()>,
+    heartbeats: tokio::task::JoinHandle<()>,
     watch: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -116,8 +118,9 @@ impl Runner {
             .map(|mailer| tokio::spawn(watch::run(Arc::clone(&context), Arc::clone(&mailer.gate), end.clone())));
         let alerts = tokio::spawn(clockwork::run(Arc::clone(&context), end.clone()));
         let vitals = tokio::spawn(vitals::run(Arc::clone(&context), end.clone()));
+        let heartbeats = tokio::spawn(heartbeats::watch::run(Arc::clone(&context), end.clone()));
         let sweep = tokio::spawn(sweep::run(context, settings.sweep_after, end.clone()));
-        Self { settings, consumer, loops, end, sweep, alerts, vitals, watch }
+        Self { settings, consumer, loops, end, sweep, alerts, vitals, heartbeats, watch }
     }
 
     /// How many jobs are held.
@@ -152,6 +155,7 @@ impl Runner {
             let _ = self.sweep.await;
             let _ = self.alerts.await;
             let _ = self.vitals.await;
+            let _ = self.heartbeats.await;
             if let Some(watch) = self.watch {
                 let _ = watch.await;
             }

@@ -8,6 +8,7 @@
 //! Both come before the body is read, so that a stranger cannot make the server parse anything.
 
 mod keys;
+mod reader;
 
 use std::marker::PhantomData;
 
@@ -17,6 +18,7 @@ use axum::http::request::Parts;
 use store::Scope;
 
 pub use keys::{Keys, KnownKey};
+pub use reader::Reader;
 
 use crate::error::{ApiError, Fault};
 use crate::state::State;
@@ -107,7 +109,13 @@ impl<N: Need> FromRequestParts<State> for Caller<N> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
-        let presented = presented(parts)?;
+        Self::of(presented(parts)?, state).await
+    }
+}
+
+impl<N: Need> Caller<N> {
+    /// The caller who presents this key. Errors: 401, 403, 429.
+    async fn of(presented: &str, state: &State) -> Result<Self, ApiError> {
         let key = state.keys.find(presented, state).await?.ok_or_else(|| {
             ApiError::new(Fault::Unauthorized, "The key is not known, or was revoked.")
                 .field("Authorization", "not a key that is known here")

@@ -2,6 +2,7 @@
 //! from elsewhere.
 
 pub mod mailbox;
+pub mod search;
 mod template;
 pub mod templates;
 pub mod unsubscribe;

@@ -123,7 +123,7 @@ async fn raw(Shared(state): Shared<State>, Path(id): Path<String>) -> Result<Res
 )]
 async fn html(Shared(state): Shared<State>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let mail = find(&dev(&state)?.inbox, &id)?;
-    let html = mail.html().ok_or_else(|| ApiError::not_found("This mail has no HTML part."))?;
+    let html = mail.html_with_pictures().ok_or_else(|| ApiError::not_found("This mail has no HTML part."))?;
     let policy = [(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(MAIL_POLICY))];
     Ok((typed("text/html; charset=utf-8"), policy, no_store(), html).into_response())
 }
@@ -187,6 +187,6 @@ pub(super) fn no_store() -> [(HeaderName, HeaderValue); 1] {
     [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]
 }
 
-fn asset(media_type: &'static str, text: &'static str) -> Response {
+pub(super) fn asset(media_type: &'static str, text: &'static str) -> Response {
     (typed(media_type), [(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))], text).into_response()
 }

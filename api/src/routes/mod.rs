@@ -9,6 +9,7 @@ pub(crate) mod docs;
 mod domains;
 mod emails;
 pub(crate) mod health;
+pub(crate) mod heartbeats;
 mod inbound;
 mod jobs;
 pub(crate) mod mailbox;
@@ -17,6 +18,7 @@ mod people;
 mod queues;
 pub(crate) mod schedules;
 mod search;
+pub(crate) mod search_page;
 pub(crate) mod silences;
 mod suppressions;
 pub(crate) mod templates;
@@ -40,6 +42,7 @@ pub fn all() -> OpenApiRouter<State> {
         .merge(people::router())
         .merge(schedules::router())
         .merge(search::router())
+        .merge(heartbeats::router())
         .merge(silences::router())
         .merge(alert_route::router())
         .merge(alertmanager::router())

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::harness::{App, Post};
 
 /// What the contract lists and this release has, outside `postrider dev`.
-const ROUTES: [&str; 68] = [
+const ROUTES: [&str; 73] = [
     "POST /v1/alerts/route",
     "GET /api/v2/alerts",
     "POST /api/v2/alerts",
@@ -79,6 +79,11 @@ const ROUTES: [&str; 68] = [
     "POST /v1/schedules/{name}/pause",
     "POST /v1/schedules/{name}/resume",
     "POST /v1/schedules/{name}/run",
+    "GET /v1/heartbeats",
+    "GET /v1/heartbeats/{name}",
+    "POST /v1/heartbeats/{name}",
+    "DELETE /v1/heartbeats/{name}",
+    "GET /search",
 ];
 
 /// And within it.
@@ -178,7 +183,7 @@ async fn the_description_lists_every_route_and_every_route_it_lists_is_there() {
         (App::builder().dev(post.dev()).start().await, [&ROUTES[..], &DEV_ROUTES[..]].concat()),
     ] {
         let described = described(&app).await;
-        let pages = ["GET /docs", "GET /docs/", "GET /docs/index.html", "GET /mailbox"];
+        let pages = ["GET /docs", "GET /docs/", "GET /docs/index.html", "GET /mailbox", "GET /search"];
         let expected: BTreeSet<String> =
             routes.iter().filter(|route| !pages.contains(route)).map(|route| (*route).to_owned()).collect();
         assert_eq!(described, expected);

@@ -121,6 +121,7 @@ impl Builder {
                 senders: config::Config::dev(std::path::Path::new("unused")).mail.profiles().collect(),
                 ..Settings::default()
             },
+            heartbeats: Arc::default(),
             bookings: Arc::default(),
             meters: Meters::default(),
             gate: self.gate,

@@ -108,3 +108,26 @@ async fn an_empty_mailbox_teaches_the_first_command() {
     let page = app.get("/mailbox").header("host", "localhost:9999").send().await.text();
     assert!(page.contains("examples/booking-confirmed.json") && page.contains("localhost:9999/v1/bookings/"));
 }
+
+#[tokio::test]
+async fn pictures_that_travel_inside_a_mail_are_shown_and_nothing_else_is() {
+    let post = Post::start().await;
+    let app = App::builder().dev(post.dev()).start().await;
+    let part = |kind: &str, id: &str, body: &str| {
+        format!(
+            "--r1\r\nContent-Type: {kind}\r\nContent-ID: <{id}>\r\nContent-Transfer-Encoding: base64\r\n\r\n{body}\r\n"
+        )
+    };
+    let message = format!(
+        "From: a@postrider.test\r\nTo: zoe@example.com\r\nSubject: A chart\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n\
+         Message-ID: <1@postrider.test>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=r1\r\n\r\n\
+         --r1\r\nContent-Type: text/html\r\n\r\n<p>cid:chart@x</p><img src=\"cid:chart@x\"><img src=\"cid:evil@x\">\r\n\
+         {}{}--r1--\r\n",
+        part("image/png", "chart@x", "iVBORw0KGgo="),
+        part("image/svg+xml", "evil@x", "PHN2Zz48L3N2Zz4=")
+    );
+    post.send_signed("zoe@example.com", &message).await;
+    let html = app.get("/mailbox/messages/1/html").without_key().send().await.text();
+    assert!(html.contains("<img src=\"data:image/png;base64,iVBORw0KGgo=\">"), "{html}");
+    assert!(html.contains("<p>cid:chart@x</p>") && html.contains("src=\"cid:evil@x\""), "{html}");
+}

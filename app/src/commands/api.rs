@@ -33,6 +33,7 @@ pub fn state(
             ..api::Settings::from_config(&parts.config.api, queue_names(&parts.config)?)
         },
         bookings: Arc::clone(&parts.bookings),
+        heartbeats: Arc::clone(&parts.heartbeats),
         meters: parts.meters.clone(),
         metrics: Arc::new(move || metrics.render()),
         gate: gate(parts).map(Arc::new),

@@ -8,6 +8,7 @@ pub mod dev;
 pub mod doctor;
 pub mod domain;
 pub mod enqueue;
+pub mod heartbeats;
 pub mod jobs;
 pub mod keys;
 pub mod migrate;
@@ -47,6 +48,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Jobs(args) => jobs::run(globals, &args).await,
         Command::Queues(args) => queues::run(globals, &args).await,
         Command::Schedules(args) => schedules::run(globals, &args).await,
+        Command::Heartbeats(args) => heartbeats::run(globals, &args).await,
         Command::Keys(args) => keys::run(globals, &args).await,
         Command::Secrets(args) => secrets::run(&args),
         Command::Suppressions(args) => suppressions::run(globals, &args).await,

@@ -1,21 +1,24 @@
 //! From the configuration to the parts: the only place that knows which backend is in use.
 //!
-//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `alerts`, `bookings`, `search`,
-//! `runner`; [`Parts`] holds what the roles share.
+//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `alerts`, `bookings`, `heartbeats`,
+//! `search`, `search_report`, `runner`; [`Parts`] holds what the roles share.
 
 mod alerts;
 mod bookings;
 mod gate;
+mod heartbeats;
 mod mailer;
 mod operators;
 mod queue;
 mod runner;
 mod search;
+mod search_report;
 mod store;
 mod watch;
 
 pub use alerts::alert_rules;
 pub use gate::{client, new_plan, plans, resolver};
+pub use heartbeats::heartbeat_rules;
 pub use operators::must_be_reachable;
 pub use queue::{broker, hurried_broker, queue_names, redis_broker};
 pub use runner::runner_settings;
@@ -33,6 +36,7 @@ use secrets::Keyring;
 use telemetry::metrics::Meters;
 use worker::alerts::Intake;
 use worker::bookings::BookingRules;
+use worker::heartbeats::HeartbeatRules;
 use worker::{Context, Gate, Notices, Registry};
 
 /// The parts that the API and the worker share.
@@ -53,6 +57,8 @@ pub struct Parts {
     pub bookings: Arc<BookingRules>,
     /// Takes alerts in.
     pub alerts: Intake,
+    /// What has to report regularly.
+    pub heartbeats: Arc<HeartbeatRules>,
     /// What is counted.
     pub meters: Meters,
     /// Seals and signs; none without `[secrets]`.
@@ -81,8 +87,9 @@ impl Parts {
         let secrets = crate::secrets::keyring(&config)?;
         let bookings = Arc::new(bookings::booking_rules(&config)?);
         let alerts = Intake::new(store.clone(), Arc::new(alert_rules(&config)?), Arc::clone(&ids));
+        let heartbeats = Arc::new(heartbeat_rules(&config)?);
         let meters = Meters::default();
-        Ok(Self { config, broker, store, registry, ids, clock, bookings, alerts, meters, secrets })
+        Ok(Self { config, broker, store, registry, ids, clock, bookings, alerts, heartbeats, meters, secrets })
     }
 
     /// The gate, for a process that does not send itself.
@@ -106,6 +113,8 @@ impl Parts {
             bookings: Arc::clone(&self.bookings),
             watch: Arc::new(watch::watch_rules(&self.config)),
             search: search_settings(&self.config),
+            heartbeats: Arc::clone(&self.heartbeats),
+            search_report: Arc::new(search_report::report_rules(&self.config)),
             meters: self.meters.clone(),
             secrets: self.secrets.clone(),
             public_url: self.config.api.base_url(),

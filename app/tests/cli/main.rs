@@ -8,6 +8,7 @@ mod doctor;
 mod domain;
 mod enqueue;
 mod harness;
+mod heartbeats;
 mod jobs;
 mod keys;
 mod migrate;

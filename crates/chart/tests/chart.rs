@@ -1,5 +1,7 @@
 //! The pictures themselves, decoded: how large they are, what colours they have and where.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use chart::{Chart, Format, Series, Size, Style, png};
 
 const WHITE: [u8; 3] = [255, 255, 255];

@@ -76,7 +76,10 @@ pub(crate) fn without_index(part: &str) -> &str {
 fn same_table(taught: &str, asked: &[String]) -> bool {
     let parts: Vec<&str> = taught.split('.').collect();
     let free = |i: usize| {
-        matches!(&parts[..i], ["queues" | "schedules"] | ["mail", "senders" | "dkim"] | ["alerts", "receivers"])
+        matches!(
+            &parts[..i],
+            ["queues" | "schedules" | "heartbeats"] | ["mail", "senders" | "dkim"] | ["alerts", "receivers"]
+        )
     };
     parts.len() == asked.len() && parts.iter().zip(asked).enumerate().all(|(i, (a, b))| a == b || free(i))
 }
@@ -98,9 +101,8 @@ mod tests {
 
     /// The tables of a map share the text above the first of them.
     fn in_a_family(table: &str) -> bool {
-        ["queues.", "schedules.", "mail.senders.", "mail.dkim.", "alerts.receivers.", "alerts.routes", "alerts.inhibit"]
-            .iter()
-            .any(|family| table.starts_with(family))
+        let families = ["queues.", "schedules.", "heartbeats.", "mail.senders.", "mail.dkim."];
+        families.iter().chain(&["alerts.receivers.", "alerts.routes", "alerts.inhibit"]).any(|f| table.starts_with(f))
     }
 
     #[test]
@@ -128,7 +130,9 @@ mod tests {
             "alerts.storm",
             "alerts.cap",
             "alerts.receivers.on_call",
+            "heartbeats.nightly_backup",
             "outbound",
+            "search.report",
             "debug",
             "telemetry",
         ];

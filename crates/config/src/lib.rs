@@ -17,6 +17,7 @@ mod debug;
 mod duration;
 mod error;
 mod guide;
+mod heartbeats;
 mod layers;
 mod ledger;
 mod list;
@@ -30,6 +31,7 @@ mod redis_url;
 mod reminders;
 mod schedules;
 mod search;
+mod search_report;
 mod secret;
 mod secrets;
 mod size;
@@ -45,6 +47,7 @@ pub use authority::{HostPort, UrlError};
 pub use bookings::Bookings;
 pub use debug::Debug;
 pub use error::{ConfigError, Problem};
+pub use heartbeats::HeartbeatEntry;
 pub use ledger::{Ledger, LedgerRetention};
 pub use mail::{Dkim, Mail, MailClass, MailDns, MailTimeouts, NameServer, Profile, Relay, RelayTls, Sender};
 pub use outbound::Outbound;
@@ -56,6 +59,7 @@ pub use redis_url::{RedisTopology, RedisUrl};
 pub use reminders::{QuietHours, Reminders};
 pub use schedules::{CatchUp, Overlap, ScheduleEntry, Scheduler};
 pub use search::{Search, SearchRetention};
+pub use search_report::SearchReport;
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use store::{Store, StoreUrl};
@@ -102,6 +106,9 @@ pub struct Config {
     pub secrets: Secrets,
     /// `[alerts]`: who is told of what goes wrong, when, and how.
     pub alerts: Alerts,
+    /// `[heartbeats.NAME]`: what has to report regularly.
+    #[serde(default)]
+    pub heartbeats: BTreeMap<String, HeartbeatEntry>,
     /// `[outbound]`: whom this installation may call.
     pub outbound: Outbound,
     /// `[bookings]`: what follows from a lesson that took place.
@@ -135,6 +142,7 @@ impl Default for Config {
             mail: Mail::default(),
             secrets: Secrets::default(),
             alerts: Alerts::default(),
+            heartbeats: BTreeMap::new(),
             outbound: Outbound::default(),
             bookings: Bookings::default(),
             reminders: Reminders::default(),
@@ -204,6 +212,7 @@ impl Config {
         self.mail.validate(check.section("mail"));
         self.secrets.validate(self.mail.transport.is_some(), check.section("secrets"));
         self.alerts.validate(check.section("alerts"));
+        heartbeats::validate(&self.heartbeats, check.section("heartbeats"));
         self.outbound.validate(check.section("outbound"));
         self.bookings.validate(check.section("bookings"));
         self.reminders.validate(check.section("reminders"));
@@ -214,6 +223,8 @@ impl Config {
         check.that(self.reconcile.window < kept, "window", reason);
         self.watch.validate(check.section("watch"));
         self.search.validate(check.section("search"));
+        let known = self.mail.senders.contains_key(&self.search.report.sender);
+        self.search.report.validate(known, check.section("search.report"));
         self.telemetry.validate(check.section("telemetry"));
         check.into_problems()
     }

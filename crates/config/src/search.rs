@@ -6,13 +6,14 @@ use serde::Deserialize;
 
 use crate::check::Check;
 use crate::duration;
+use crate::search_report::SearchReport;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Search analytics.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
     /// A text that the next search of the session goes on with, within this time, was still being typed: 0 s…60 s.
@@ -32,6 +33,8 @@ pub struct Search {
     pub network_key_for: Duration,
     /// `[search.retention]`.
     pub retention: SearchRetention,
+    /// `[search.report]`.
+    pub report: SearchReport,
 }
 
 /// How long what is known of searches is kept.
@@ -58,6 +61,7 @@ impl Default for Search {
             late: 2 * DAY,
             network_key_for: DAY,
             retention: SearchRetention::default(),
+            report: SearchReport::default(),
         }
     }
 }

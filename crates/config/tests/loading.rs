@@ -33,7 +33,9 @@ fn the_commented_out_keys_work_once_they_are_let_in() {
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(rest)
-                if ["[mail.dkim", "[schedules.", "[alerts.", "[[alerts."].iter().any(|head| rest.starts_with(head)) =>
+                if ["[mail.dkim", "[schedules.", "[heartbeats.", "[alerts.", "[[alerts."]
+                    .iter()
+                    .any(|head| rest.starts_with(head)) =>
             {
                 rest
             }
@@ -60,6 +62,7 @@ fn the_commented_out_keys_work_once_they_are_let_in() {
     assert_eq!(config.alerts.receivers["on_call"].email.len(), 2);
     assert_eq!(config.alerts.tree().all().len(), 3);
     assert_eq!(config.alerts.inhibitions(), alerting::Inhibition::standard(), "the rule shown is the one that holds");
+    assert_eq!(config.heartbeats["nightly_backup"].grace, Some(Duration::from_secs(3600)));
     let sender = config.mail.profile("bookings").unwrap();
     assert_eq!(sender.reply_to.as_deref(), Some("support@example.com"));
     assert_eq!(sender.dkim.unwrap().selector, "s1");

@@ -349,3 +349,19 @@ fn a_route_that_cannot_be_read_is_named_with_its_place() {
     let slack = refused("POSTRIDER__ALERTS__SLACK", "ftp://x.test/secret-path");
     assert!(slack.contains("alerts.slack = [secret]: must begin with https://"), "{slack}");
 }
+
+#[test]
+fn a_heartbeat_and_a_report_that_cannot_be_are_named() {
+    assert!(
+        refused("POSTRIDER__HEARTBEATS__X__PERIOD", "1s").contains("heartbeats.x.period = \"1s\": must be from 10s")
+    );
+    assert!(refused("POSTRIDER__HEARTBEATS__X__GRACE", "1h").contains("heartbeats.x"), "the period is missing");
+    let file = "[heartbeats.x]\nperiod = \"1h\"\nseverity = \"loud\"\n";
+    assert!(refused_file("severity.toml", file).contains("heartbeats.x.severity"), "{}", refused_file("s.toml", file));
+    let report = |key: &str, value: &str| refused(&format!("POSTRIDER__SEARCH__REPORT__{key}"), value);
+    assert!(report("RECIPIENTS", "a@example.com,nobody").contains("\"nobody\" must be an address"));
+    assert!(report("RECIPIENTS", "a@example.com,A@example.com").contains("twice"));
+    assert!(report("SENDER", "nobody").contains("search.report.sender = \"nobody\": must be the name of a sender"));
+    assert!(report("ZERO_RESULTS", "30").contains("must be a share above 0, up to 1"));
+    assert!(report("MIN_SEARCHES", "0").contains("search.report.min_searches"));
+}

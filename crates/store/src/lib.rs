@@ -17,6 +17,7 @@ mod effects;
 mod emails;
 mod endings;
 mod error;
+mod heartbeats;
 mod incidents;
 mod intents;
 mod keys;
@@ -45,6 +46,7 @@ pub use effects::Effect;
 pub use emails::{Email, EmailAccepted, EmailRecipients, NewEmail};
 pub use endings::{Closed, JobEnd};
 pub use error::StoreError;
+pub use heartbeats::{Heartbeat, HeartbeatChange, HeartbeatState, HeartbeatTold, MOST_HEARTBEATS};
 pub use incidents::{
     About, AlertDue, Change, Changes, Channel, Digest, DueDigest, DueGroup, Flush, FlushedGroups, GroupCall, GroupNow,
     Incident, IncidentChange, IncidentEvent, IncidentEventKind, IncidentFilter, IncidentNotification, IncidentState,

@@ -80,12 +80,12 @@ fn fan_out(context: &Context, event: &BookingEvent, booking: &Booking, now: Time
 }
 
 /// An id for a mail and its job.
-pub(super) fn new_id(context: &Context) -> Uuid {
+pub(crate) fn new_id(context: &Context) -> Uuid {
     context.ids.next(&EmailSend::queue()).uuid()
 }
 
 /// Enqueues the mails that wait. Those whose job is there already are left as they are.
-pub(super) async fn enqueue(context: &Context, mails: &[DeliveryRef], now: Timestamp) -> Result<(), Unfinished> {
+pub(crate) async fn enqueue(context: &Context, mails: &[DeliveryRef], now: Timestamp) -> Result<(), Unfinished> {
     let waiting: Vec<Enqueue> = mails
         .iter()
         .filter(|mail| mail.state == DeliveryState::Queued)

@@ -14,6 +14,7 @@ pub mod platform_heartbeat;
 pub mod reconcile;
 pub mod reminders_scan;
 pub mod search_ingest;
+pub mod search_report;
 pub mod search_rollup;
 pub mod store_retention;
 

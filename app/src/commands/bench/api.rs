@@ -53,6 +53,7 @@ pub async fn run(bench: &Bench, requests: u64, batches: u64, connections: u64) -
         clock: Arc::new(SystemClock),
         chance: Chance::system(),
         settings: api::Settings::from_config(&config.api, vec![bench.queue.clone()]),
+        heartbeats: Arc::default(),
         bookings: Arc::default(),
         meters: Meters::default(),
         metrics: Arc::new(move || metrics.render()),

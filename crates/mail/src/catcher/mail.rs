@@ -2,11 +2,16 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use mail_parser::{Address, MessageParser};
+use mail_parser::{Address, MessageParser, MimeHeaders as _};
 use serde::Serialize;
 
 use crate::verify::{Verdict, Verdicts};
+
+/// Subtypes of `image/` that are shown.
+const PICTURES: [&str; 4] = ["png", "jpeg", "gif", "webp"];
 
 /// A mail as it came in, and what was thought of it. As JSON it is an item of `GET /mailbox/messages`.
 #[derive(Clone, Serialize)]
@@ -76,6 +81,26 @@ impl CaughtMail {
         let message = MessageParser::default().parse(&self.raw)?;
         let part = message.html_part(0).filter(|part| part.is_text_html())?;
         part.text_contents().map(str::to_owned)
+    }
+
+    /// The same with the pictures that travel with it (`cid:`, RFC 2392) as `data:` URLs, for a browser that may load
+    /// nothing. Of pictures only PNG, JPEG, GIF and WebP: they cannot hold anything that acts.
+    #[must_use]
+    pub fn html_with_pictures(&self) -> Option<String> {
+        let mut html = self.html()?;
+        let message = MessageParser::default().parse(&self.raw)?;
+        for part in &message.parts {
+            let Some(id) = part.content_id().filter(|id| html.contains(*id)) else { continue };
+            let kind = part.content_type().filter(|kind| kind.ctype().eq_ignore_ascii_case("image"));
+            let subtype = kind.and_then(|kind| kind.subtype()).unwrap_or_default().to_ascii_lowercase();
+            if PICTURES.contains(&subtype.as_str()) {
+                let data = format!("data:image/{subtype};base64,{}", STANDARD.encode(part.contents()));
+                for quote in ['"', '\''] {
+                    html = html.replace(&format!("{quote}cid:{id}{quote}"), &format!("{quote}{data}{quote}"));
+                }
+            }
+        }
+        Some(html)
     }
 
     /// The first plain text part, decoded.

@@ -11,6 +11,7 @@ mod effects;
 mod emails;
 mod endings;
 mod faults;
+mod heartbeats;
 mod intents;
 mod keys;
 mod ledger_table;

@@ -1,10 +1,12 @@
 //! What a mail says: a template of ours filled with the row's data, or what a caller of `POST /v1/emails` had sealed.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use mail::message::ascii_words;
 use mail::{Attachment, Header, Locale, Mailbox, RenderError, Rendered};
 use secrets::Purpose;
+use serde_json::Value;
 use store::Delivery;
 
 use super::render::unsendable;
@@ -15,6 +17,8 @@ use crate::email_content::{self, EmailBody};
 const WAIT: Duration = Duration::from_secs(30);
 /// How long an unsubscribe link works.
 const LINK: Duration = Duration::from_secs(180 * 86_400);
+/// Where a template wants to have that link.
+const LINK_FIELD: &str = "unsubscribe_url";
 /// Tells in a mail that went elsewhere for whom it was.
 const REDIRECTED: &str = "X-Postrider-Redirected-From";
 
@@ -37,18 +41,20 @@ impl Send<'_> {
             Some(id) => self.given(delivery, id).await?,
             None => Words::default(),
         };
+        let unsubscribe = self.unsubscribe(delivery);
         if words.rendered.is_none() {
             let locale = Locale::or_english(delivery.locale.as_deref());
-            let rendered = self.mailer.renderer.render(&delivery.template, &locale, &delivery.data);
-            words.rendered = Some(rendered.map_err(unsendable)?);
-            let charts = self.mailer.renderer.charts(&delivery.template, &delivery.data);
-            words.attachments = charts.map_err(unsendable)?;
+            let (renderer, data) = (&self.mailer.renderer, with_link(&delivery.data, unsubscribe.as_deref()));
+            words.rendered = Some(renderer.render(&delivery.template, &locale, &data).map_err(unsendable)?);
+            words.attachments = renderer.charts(&delivery.template, &data).map_err(unsendable)?;
         }
         if words.to.is_empty() {
             let address = delivery.recipient.parse().map_err(unsendable)?;
             words.to = vec![Mailbox::new(delivery.recipient_name.as_deref(), address).map_err(unsendable)?];
         }
-        words.headers.extend(self.unsubscribe(delivery)?);
+        if let Some(url) = unsubscribe {
+            words.headers.extend(Header::one_click_unsubscribe(&url).map_err(unsendable)?);
+        }
         if redirected {
             words.headers.push(Header::new(REDIRECTED, &ascii_words(&delivery.recipient)).map_err(unsendable)?);
         }
@@ -94,15 +100,25 @@ impl Send<'_> {
     }
 
     /// The link by which a reader, or their mail program, ends a kind of mail (RFC 8058): only where there is one to end.
-    fn unsubscribe(&self, delivery: &Delivery) -> Result<Vec<Header>, Halt> {
-        let (true, Some(ring)) = (delivery.category.can_be_unsubscribed(), &self.context.secrets) else {
-            return Ok(Vec::new());
-        };
+    fn unsubscribe(&self, delivery: &Delivery) -> Option<String> {
+        let ring = self.context.secrets.as_ref().filter(|_| delivery.category.can_be_unsubscribed())?;
         // From the mail's own date, so that every attempt writes the same link.
         let expires = job::clock::after(delivery.created_at, LINK);
         let token = ring.sign_link(Purpose::Unsubscribe, &delivery.id.to_string(), expires);
-        let url = format!("{}/unsubscribe/{token}", self.context.public_url);
-        Header::one_click_unsubscribe(&url).map(Vec::from).map_err(unsendable)
+        Some(format!("{}/unsubscribe/{token}", self.context.public_url))
+    }
+}
+
+/// The data of a mail, with the reader's own link where it asks for one by a null. A link is made when the mail goes and is
+/// kept nowhere.
+fn with_link<'d>(data: &'d Value, link: Option<&str>) -> Cow<'d, Value> {
+    match (data.get(LINK_FIELD), link) {
+        (Some(Value::Null), Some(link)) => {
+            let mut data = data.clone();
+            data[LINK_FIELD] = link.into();
+            Cow::Owned(data)
+        }
+        _ => Cow::Borrowed(data),
     }
 }
 
