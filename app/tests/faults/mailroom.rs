@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use job::SystemClock;
 use mail::zone::{DEV_DOMAIN, bounce_domain, dev_zone, ehlo_name};
-use mail::{Catcher, CaughtMail, DkimKey, DnsServer, Verdict, Verifier};
+use mail::{Catcher, CatcherOptions, CaughtMail, DkimKey, DnsServer, Verdict, Verifier};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
@@ -20,13 +20,25 @@ pub struct Mailroom {
 impl Mailroom {
     /// Opens one, and points the rig's processes to it.
     pub async fn open(rig: Rig) -> (Self, Rig) {
+        Self::with(rig, true).await
+    }
+
+    /// One that takes every mail, judges none and keeps none: for so many that all the machine's time would go into judging.
+    pub async fn that_only_takes(rig: Rig) -> (Self, Rig) {
+        Self::with(rig, false).await
+    }
+
+    async fn with(rig: Rig, judges: bool) -> (Self, Rig) {
         let key = DkimKey::generate().unwrap();
         let key_file = rig.dir.join("dkim.pem");
         std::fs::write(&key_file, key.to_pem().expose_secret()).unwrap();
         let dns = DnsServer::start(dev_zone(DEV_DOMAIN, "faults", &key.public_txt()).unwrap()).await.unwrap();
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let verifier = Verifier::new(dns.addr()).unwrap();
-        let catcher = Catcher::start(loopback, verifier, Arc::new(SystemClock)).await.unwrap();
+        let catcher = match judges {
+            true => Catcher::start(loopback, Verifier::new(dns.addr()).unwrap(), Arc::new(SystemClock)).await,
+            false => Catcher::sink(loopback, CatcherOptions::default()).await,
+        };
+        let catcher = catcher.unwrap();
         let rig = rig
             .set("MAIL__TRANSPORT", &format!("smtp://{}", catcher.addr()))
             .set("MAIL__DNS__SERVERS", &dns.addr().to_string())
