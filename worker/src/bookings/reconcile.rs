@@ -153,7 +153,10 @@ async fn incidents(context: &Context, report: &mut Report) -> Result<(), Unfinis
     let OpenIncidents { told, muted, due, untold } = found;
     let open = told + muted + due + untold;
     report.incidents = Incidents { open, told, muted, due, untold, untold_ids: Vec::new() };
-    while untold > 0 {
+    if untold == 0 {
+        return Ok(());
+    }
+    loop {
         let page = store.untold_incidents(report.since, until, PAGE).await.map_err(|e| store_failed(&e))?;
         let named = page.iter().take(NAMED - report.incidents.untold_ids.len().min(NAMED)).map(ToString::to_string);
         report.incidents.untold_ids.extend(named);
@@ -162,10 +165,9 @@ async fn incidents(context: &Context, report: &mut Report) -> Result<(), Unfinis
         }
         // Called, they are due and not found again.
         if report.dry_run || page.len() < PAGE as usize {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Step 2.
