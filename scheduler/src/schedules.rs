@@ -48,14 +48,16 @@ fn standard() -> Vec<Standard> {
         Standard { jitter: MINUTE, ..Standard::new("reconcile", "47 * * * *", "reconcile") },
         // What the DNS says of the senders' domains, before somebody's mail finds out.
         Standard { jitter: MINUTE, ..Standard::new("domains", "17 * * * *", "domains.check") },
-        // What people searched for, when the operators begin their day. A report that waited for a day is still one.
+        // Searches are counted soon after they came, an hour that is over and a day that is over with it.
+        Standard::new("search_rollup", "*/5 * * * *", "search.rollup"),
+        // What people searched for, before the operators begin their day. A report that waited for a day is still one.
         Standard {
             args: |_| json!({ "period": "daily" }),
-            ..Standard::new("search_report_daily", "0 6 * * *", REPORT)
+            ..Standard::new("search_report_daily", "0 4 * * *", REPORT)
         },
         Standard {
             args: |_| json!({ "period": "weekly" }),
-            ..Standard::new("search_report_weekly", "5 6 * * MON", REPORT)
+            ..Standard::new("search_report_weekly", "5 4 * * MON", REPORT)
         },
         // What has grown old goes at night; not on the minute, when others begin.
         Standard {
