@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use super::{load, start_logging};
 use crate::cli::Globals;
 use crate::process;
-use crate::wire::{Parts, Schema, must_be_reachable, queue_names, search_settings};
+use crate::wire::{Parts, Schema, links_must_work, must_be_reachable, queue_names, search_settings};
 
 /// The API's state from the parts.
 pub fn state(
@@ -79,6 +79,7 @@ pub async fn run(globals: &Globals) -> anyhow::Result<ExitCode> {
     start_logging(&config)?;
     let metrics = telemetry::metrics::install()?;
     must_be_reachable(&config)?;
+    links_must_work(&config)?;
     let parts = Parts::build(config).await?;
     let state = state(&parts, metrics, None)?;
     let listener = bind("api.listen", parts.config.api.listen).await?;

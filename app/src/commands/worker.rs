@@ -10,7 +10,7 @@ use worker::Runner;
 use super::{Usage, api::bind, load, start_logging};
 use crate::cli::Globals;
 use crate::process;
-use crate::wire::{Parts, Schema, must_be_reachable, runner_settings};
+use crate::wire::{Parts, Schema, links_must_work, must_be_reachable, runner_settings};
 
 /// Which queues, and how much at a time.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     start_logging(&config)?;
     let metrics = telemetry::metrics::install()?;
     must_be_reachable(&config)?;
+    links_must_work(&config)?;
     let parts = Parts::build(config).await?;
     let queues = args.queues.as_deref().map(|text| shares(text, &parts.config)).transpose()?;
     let settings = runner_settings(&parts.config, queues, args.concurrency.map(|n| n as usize))?;

@@ -32,6 +32,9 @@ pub async fn check(report: &mut Report, config: &Config, dev: bool) {
         Ok(()) => {}
         Err(usage) => report.fail("mail", "operators", usage.0, "`worker` and `api` do not start without"),
     }
+    if let Err(usage) = wire::links_must_work(config) {
+        report.fail("mail", "links", usage.0, "`worker` and `api` do not start without");
+    }
     senders(report, config);
     for (name, dkim) in &mail.dkim {
         key(report, name, &dkim.key_file, dev);

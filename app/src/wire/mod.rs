@@ -1,12 +1,13 @@
 //! From the configuration to the parts: the only place that knows which backend is in use.
 //!
-//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `alerts`, `bookings`, `heartbeats`,
-//! `search`, `search_report`, `runner`; [`Parts`] holds what the roles share.
+//! One file a part: `queue`, `store` (and its tables), `mailer`, `gate`, `operators`, `alerts`, `links`, `bookings`,
+//! `heartbeats`, `search`, `search_report`, `runner`; [`Parts`] holds what the roles share.
 
 mod alerts;
 mod bookings;
 mod gate;
 mod heartbeats;
+mod links;
 mod mailer;
 mod operators;
 mod queue;
@@ -19,6 +20,7 @@ mod watch;
 pub use alerts::alert_rules;
 pub use gate::{client, new_plan, plans, resolver};
 pub use heartbeats::heartbeat_rules;
+pub use links::links_must_work;
 pub use operators::must_be_reachable;
 pub use queue::{broker, hurried_broker, queue_names, redis_broker};
 pub use runner::runner_settings;

@@ -209,7 +209,10 @@ async fn mail_is_judged_by_relay_senders_and_keys() {
     let relay = format!("smtp://{}", listener.local_addr().unwrap());
     let place = Place::sqlite().with("MAIL__TRANSPORT", &relay).with("MAIL__DOMAIN", "example.com");
     let place = place.with("SECRETS__KEYS__K1", &"0123456789abcdef".repeat(4));
-    is(&examine(&place).await.1, "mail", "operators", "fail", "alerts.webhook is not set");
+    let report = examine(&place).await.1;
+    is(&report, "mail", "operators", "fail", "alerts.webhook is not set");
+    is(&report, "mail", "links", "fail", "api.public_url is not set");
+    let place = place.with("API__PUBLIC_URL", "https://jobs.example.com");
     let zone = mail::Zone::parse(
         "example.com. 60 IN TXT \"v=spf1 ip4:192.0.2.1 -all\"\n_dmarc.example.com. 60 IN TXT \"v=DMARC1; p=none\"\n",
     );

@@ -1,4 +1,4 @@
-//! How `api` and `worker` start: the store's tables, addresses, and what answers where.
+//! How `api` and `worker` start: the store's tables, addresses, what answers where, and what nobody starts with.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -141,4 +141,20 @@ async fn two_devs_do_not_share_a_folder() {
     first.ready(port, "/readyz", SOON).await;
     let second = place.run(&["dev", "--port", &free_port().to_string(), "--data", "d"]).await;
     second.refused(2, &["--data d", "another `postrider dev`"]);
+}
+
+#[tokio::test]
+async fn nothing_starts_whose_mails_would_wait_for_ever_or_carry_dead_links() {
+    let place = Place::sqlite()
+        .with("MAIL__TRANSPORT", "smtp://127.0.0.1:1")
+        .with("MAIL__DOMAIN", "example.com")
+        .with("SECRETS__KEYS__K1", &"0123456789abcdef".repeat(4))
+        .with("ALERTS__MAIL_ONLY", "true");
+    let place = listening(place, free_port());
+    for role in ["api", "worker"] {
+        place.run(&[role]).await.refused(2, &["api.public_url is not set", "https://jobs.example.com"]);
+    }
+    let place = place.with("API__PUBLIC_URL", "https://jobs.example.com");
+    let misspelt = place.with("MAIL__SENDERS__HELLO__SELECTOR", "zz");
+    misspelt.run(&["worker"]).await.refused(2, &["mail.senders.hello.selector", "no key of example.com"]);
 }

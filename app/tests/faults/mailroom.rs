@@ -44,6 +44,7 @@ impl Mailroom {
             .set("MAIL__DNS__SERVERS", &dns.addr().to_string())
             .set("MAIL__EGRESS", "127.0.0.1")
             .set("ALERTS__MAIL_ONLY", "true")
+            .set("API__PUBLIC_URL", "https://postrider.test")
             .set("MAIL__DOMAIN", DEV_DOMAIN)
             .set("SECRETS__KEYS__K1", &"0123456789abcdef".repeat(4))
             .set("MAIL__HELO", &ehlo_name(DEV_DOMAIN))

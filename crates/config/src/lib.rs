@@ -211,7 +211,7 @@ impl Config {
         self.scheduler.validate(check.section("scheduler"));
         self.mail.validate(check.section("mail"));
         self.secrets.validate(self.mail.transport.is_some(), check.section("secrets"));
-        self.alerts.validate(check.section("alerts"));
+        self.alerts.validate(&self.outbound, check.section("alerts"));
         heartbeats::validate(&self.heartbeats, check.section("heartbeats"));
         self.outbound.validate(check.section("outbound"));
         self.bookings.validate(check.section("bookings"));

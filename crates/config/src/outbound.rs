@@ -21,6 +21,12 @@ pub struct Outbound {
 }
 
 impl Outbound {
+    /// Whether `allow` holds an address.
+    #[must_use]
+    pub fn lists(&self, ip: IpAddr) -> bool {
+        self.allow.iter().any(|network| holds(network, ip))
+    }
+
     pub(crate) fn validate(&self, check: &mut Check) {
         for network in &self.allow {
             let (address, length) = network.split_once('/').map_or((network.as_str(), None), |(a, l)| (a, Some(l)));
@@ -30,6 +36,40 @@ impl Outbound {
             });
             let reason = format!("{network:?} is no address and no network: 10.1.2.3 or 10.1.0.0/16");
             check.that(fits, "allow", reason);
+        }
+    }
+}
+
+/// Whether `network`, an address with or without a length, holds `ip`.
+fn holds(network: &str, ip: IpAddr) -> bool {
+    let (address, length) = network.split_once('/').map_or((network, None), |(a, l)| (a, l.parse::<u32>().ok()));
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let ((a, width), (b, other)) = (bits(address), bits(ip));
+    width == other && (a ^ b).checked_shr(width.saturating_sub(length.unwrap_or(width))).unwrap_or(0) == 0
+}
+
+/// An address as a number, and how many bits it has.
+fn bits(ip: IpAddr) -> (u128, u32) {
+    match ip {
+        IpAddr::V4(ip) => (u128::from(ip.to_bits()), 32),
+        IpAddr::V6(ip) => (ip.to_bits(), 128),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+
+    #[test]
+    fn a_network_holds_its_addresses() {
+        let holds = |network: &str, ip: &str| holds(network, ip.parse().unwrap());
+        for (network, ip) in
+            [("10.1.0.0/16", "10.1.255.3"), ("10.1.2.3", "10.1.2.3"), ("0.0.0.0/0", "9.9.9.9"), ("::/0", "::1")]
+        {
+            assert!(holds(network, ip), "{network} {ip}");
+        }
+        for (network, ip) in [("10.1.0.0/16", "10.2.0.1"), ("10.1.2.3", "10.1.2.4"), ("0.0.0.0/0", "::1")] {
+            assert!(!holds(network, ip), "{network} {ip}");
         }
     }
 }

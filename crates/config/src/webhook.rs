@@ -1,12 +1,14 @@
 //! The address of a webhook: parsed once, and never shown whole.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use crate::check::Check;
+use crate::outbound::Outbound;
 use crate::secret::Secret;
 
 /// A webhook's URL. Its path is often as good as a password, so it is shown without.
@@ -14,6 +16,7 @@ use crate::secret::Secret;
 pub struct WebhookUrl {
     url: String,
     host: String,
+    encrypted: bool,
 }
 
 impl WebhookUrl {
@@ -34,7 +37,8 @@ impl FromStr for WebhookUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let secure = text.strip_prefix("https://");
+        let rest = secure.or_else(|| text.strip_prefix("http://"));
         let rest = rest.ok_or("must begin with https:// (http:// only to what outbound.allow lists)")?;
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if authority.contains('@') {
@@ -47,7 +51,7 @@ impl FromStr for WebhookUrl {
         if host.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("must name a host, in plain ASCII without blanks");
         }
-        Ok(Self { url: text.to_owned(), host: host.to_ascii_lowercase() })
+        Ok(Self { url: text.to_owned(), host: host.to_ascii_lowercase(), encrypted: secure.is_some() })
     }
 }
 
@@ -66,6 +70,33 @@ impl fmt::Debug for WebhookUrl {
 impl<'de> Deserialize<'de> for WebhookUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A webhook that would never be called is none: plain `http://`, and addresses that are not of the Internet, only as far as
+/// `outbound.allow` lists them. What a name leads to is known when it is called; that nothing at all is listed is known now.
+pub(crate) fn check_callable(check: &mut Check, key: &str, webhook: Option<&WebhookUrl>, outbound: &Outbound) {
+    let Some(url) = webhook else { return };
+    let ip = url.host.parse::<IpAddr>().ok();
+    if url.encrypted && !ip.is_some_and(is_inside) {
+        return;
+    }
+    let listed = match ip {
+        Some(ip) => outbound.lists(ip),
+        None => !outbound.allow.is_empty(),
+    };
+    let reason = match url.encrypted {
+        true => "is not of the Internet, and outbound.allow does not list it: it would never be called",
+        false => "would never be called: http:// is only for addresses that outbound.allow lists; use https://",
+    };
+    check.that(listed, key, reason);
+}
+
+/// An address of this machine or of a private network.
+fn is_inside(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local(),
     }
 }
 

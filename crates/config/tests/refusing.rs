@@ -365,3 +365,41 @@ fn a_heartbeat_and_a_report_that_cannot_be_are_named() {
     assert!(report("ZERO_RESULTS", "30").contains("must be a share above 0, up to 1"));
     assert!(report("MIN_SEARCHES", "0").contains("search.report.min_searches"));
 }
+
+#[test]
+fn a_selector_that_no_key_of_the_senders_domain_has_stops_the_start() {
+    let table = "[mail]\ndomain = \"example.com\"\n[mail.senders.hello]\naddress = \"hello\"\nname = \"\"\nselector = \"zz\"\n";
+    let none = refused_file("selector.toml", table);
+    assert!(none.contains("mail.senders.hello.selector = \"zz\": there is no key of example.com"), "{none}");
+    let keys = "[mail.dkim.a]\nselector = \"s1\"\nkey_file = \"k\"\n\
+                [mail.dkim.b]\ndomain = \"other.example\"\nselector = \"zz\"\nkey_file = \"k\"\n";
+    let other = refused_file("selector2.toml", &format!("{table}{keys}"));
+    assert!(other.contains("no key of example.com has this selector; there are s1"), "{other}");
+}
+
+#[test]
+fn a_webhook_that_would_never_be_called_is_refused() {
+    let load = |vars: &[(&str, &str)]| {
+        let vars = vars.iter().map(|(name, value)| (format!("POSTRIDER__{name}"), (*value).to_owned()));
+        Config::load(None, vars).map(drop).map_err(|error| error.to_string())
+    };
+    for key in ["WEBHOOK", "SLACK", "RECEIVERS__OPS__WEBHOOK", "RECEIVERS__OPS__SLACK"] {
+        let key = format!("ALERTS__{key}");
+        let dotted = key.to_lowercase().replace("__", ".");
+        let said = load(&[(&key, "http://hooks.example.net/x")]).unwrap_err();
+        assert!(said.contains(&format!("{dotted} = ")) && said.contains("would never be called"), "{said}");
+        let said = load(&[(&key, "http://192.0.2.1/x"), ("OUTBOUND__ALLOW", "10.0.0.0/8")]).unwrap_err();
+        assert!(said.contains("only for addresses that outbound.allow lists"), "{said}");
+        let said = load(&[(&key, "https://10.1.2.3/x")]).unwrap_err();
+        assert!(said.contains("is not of the Internet"), "{said}");
+    }
+    for (url, allow) in [
+        ("https://hooks.example.net/x", ""),
+        ("https://192.0.2.1/x", ""),
+        ("http://10.1.2.3/x", "10.0.0.0/8"),
+        ("https://10.1.2.3/x", "10.0.0.0/8"),
+        ("http://hooks.internal/x", "10.0.0.0/8"),
+    ] {
+        assert_eq!(load(&[("ALERTS__WEBHOOK", url), ("OUTBOUND__ALLOW", allow)]), Ok(()), "{url}");
+    }
+}

@@ -24,8 +24,9 @@ pub use routes::{EscalationStep, RouteEntry};
 
 use crate::check::Check;
 use crate::mail::Mail;
+use crate::outbound::Outbound;
 use crate::secret::Secret;
-use crate::webhook::{WebhookUrl, check_secret};
+use crate::webhook::{WebhookUrl, check_callable, check_secret};
 use crate::{duration, list};
 
 /// The receiver that is always there.
@@ -164,11 +165,13 @@ impl Alerts {
         Routes::build(&routes::root(self), &knows)
     }
 
-    pub(crate) fn validate(&self, check: &mut Check) {
+    pub(crate) fn validate(&self, outbound: &Outbound, check: &mut Check) {
+        check_callable(check, "webhook", self.webhook.as_ref(), outbound);
+        check_callable(check, "slack", self.slack.as_ref(), outbound);
         check_secret(check, "webhook_secret", self.webhook_secret.as_ref(), self.webhook.as_ref());
         receivers::check_addresses(check, "email", &self.email);
         for (name, receiver) in &self.receivers {
-            receiver.validate(name, check);
+            receiver.validate(name, outbound, check);
         }
         if let Err(wrong) = self.build() {
             for invalid in wrong {

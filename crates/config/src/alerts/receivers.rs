@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use crate::check::{self, Check};
 use crate::list;
+use crate::outbound::Outbound;
 use crate::secret::Secret;
-use crate::webhook::{WebhookUrl, check_secret};
+use crate::webhook::{WebhookUrl, check_callable, check_secret};
 
 use super::OPERATORS;
 
@@ -37,13 +38,15 @@ impl Receiver {
         self.email.is_empty() && self.webhook.is_none() && self.slack.is_none()
     }
 
-    pub(super) fn validate(&self, name: &str, check: &mut Check) {
+    pub(super) fn validate(&self, name: &str, outbound: &Outbound, check: &mut Check) {
         let key = |key: &str| format!("receivers.{name}.{key}");
         let itself = format!("receivers.{name}");
         check.name(&itself, name);
         check.that(name != OPERATORS, &itself, "is made of alerts.email, alerts.webhook and alerts.slack: set those");
         check.that(!self.is_empty(), &itself, "reaches nobody: give it email, webhook or slack");
         check_addresses(check, &key("email"), &self.email);
+        check_callable(check, &key("webhook"), self.webhook.as_ref(), outbound);
+        check_callable(check, &key("slack"), self.slack.as_ref(), outbound);
         check_secret(check, &key("webhook_secret"), self.webhook_secret.as_ref(), self.webhook.as_ref());
     }
 }

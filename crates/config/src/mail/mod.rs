@@ -157,6 +157,15 @@ impl Mail {
         self.senders.iter().filter_map(|(name, sender)| sender.resolve(name, self))
     }
 
+    /// The keys that sign for `domain`, by the name of their table, each with its domain filled in.
+    pub fn keys_of<'a>(&'a self, domain: &'a str) -> impl Iterator<Item = Dkim> + 'a {
+        self.dkim.values().filter_map(move |key| {
+            let signs_for = key.domain.as_deref().or(self.domain.as_deref())?;
+            let fits = signs_for.eq_ignore_ascii_case(domain);
+            fits.then(|| Dkim { domain: Some(signs_for.to_owned()), ..key.clone() })
+        })
+    }
+
     /// The EHLO name for mail of `domain`.
     #[must_use]
     pub fn helo_name(&self, domain: &str) -> String {
@@ -217,6 +226,7 @@ impl Mail {
         recipients::validate(self.allow_recipients.as_deref(), self.redirect_to.as_deref(), check);
         for (name, sender) in &self.senders {
             sender.validate(name, check);
+            sender.validate_selector(name, self, check);
         }
         for (name, dkim) in &self.dkim {
             check.name(&format!("dkim.{name}"), name);

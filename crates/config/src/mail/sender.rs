@@ -85,12 +85,8 @@ impl Sender {
             Some((local, domain)) => (local, domain),
             None => (self.address.as_str(), mail.domain.as_deref()?),
         };
-        let dkim = mail.dkim.values().find_map(|key| {
-            let signs_for = key.domain.as_deref().or(mail.domain.as_deref())?;
-            let fits = signs_for.eq_ignore_ascii_case(domain)
-                && self.selector.as_ref().is_none_or(|wanted| *wanted == key.selector);
-            fits.then(|| Dkim { domain: Some(signs_for.to_owned()), ..key.clone() })
-        });
+        let mut keys = mail.keys_of(domain);
+        let dkim = keys.find(|key| self.selector.as_ref().is_none_or(|wanted| *wanted == key.selector));
         Some(Profile {
             name: name.to_owned(),
             address: format!("{local}@{domain}"),
@@ -100,6 +96,17 @@ impl Sender {
             class: self.class,
             dkim,
         })
+    }
+
+    /// A selector of no key of its domain signs nothing: a typing error that would keep the sender's mails waiting.
+    pub(super) fn validate_selector(&self, name: &str, mail: &Mail, check: &mut Check) {
+        let (Some(wanted), Some(profile)) = (&self.selector, self.resolve(name, mail)) else { return };
+        let known: Vec<String> = mail.keys_of(&profile.domain).map(|key| key.selector).collect();
+        let reason = match known.as_slice() {
+            [] => format!("there is no key of {} under [mail.dkim]", profile.domain),
+            known => format!("no key of {} has this selector; there are {}", profile.domain, known.join(", ")),
+        };
+        check.that(known.contains(wanted), &format!("senders.{name}.selector"), reason);
     }
 
     pub(super) fn validate(&self, name: &str, check: &mut Check) {
