@@ -9,6 +9,7 @@ pub mod message;
 pub mod relay;
 pub mod sender;
 pub mod spf;
+mod spf_relay;
 
 use super::report::Rule;
 

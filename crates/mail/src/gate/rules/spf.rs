@@ -24,13 +24,13 @@ const INCLUDES: Rule = Rule { id: "spf.includes", broken: Severity::Block, sourc
 const PTR: Rule = Rule { id: "spf.ptr", broken: Severity::Warn, source: "RFC 7208 §5.5" };
 const OPEN: Rule = Rule { id: "spf.open", broken: Severity::Block, source: "RFC 7208 §5.1" };
 const ENDING: Rule = Rule { id: "spf.ending", broken: Severity::Warn, source: "RFC 7208 §4.7" };
-const PASSES: Rule = Rule { id: "spf.passes", broken: Severity::Block, source: "RFC 7208 §2.6.3" };
+pub(super) const PASSES: Rule = Rule { id: "spf.passes", broken: Severity::Block, source: "RFC 7208 §2.6.3" };
 
 /// The rules of this family.
 pub const RULES: &[Rule] = &[RECORD, SYNTAX, LOOKUPS, VOIDS, HOSTS, CIRCLES, INCLUDES, PTR, OPEN, ENDING, PASSES];
 
 /// An address of nobody (RFC 5737), to walk a record with where ours are not known.
-const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+pub(super) const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// From so many lookups on a record is one change away from being refused.
 const NEARLY: usize = 9;
 
@@ -80,6 +80,8 @@ impl Identity {
     }
 }
 
+/// What may stand before a term (RFC 7208 §4.6.2).
+const QUALIFIERS: [char; 4] = ['+', '-', '~', '?'];
 const NO_RECORD: &str = "there is no SPF record";
 
 /// Walks the record of one name for every address that we have on these ways.
@@ -117,9 +119,15 @@ async fn identity(
     }
     findings.push(SYNTAX.kept(domain, "every term can be read"));
     findings.extend(limits(&walks, domain));
-    findings.extend(shape(first, domain));
+    let all_judged = routes.iter().all(|route| route.is_direct() || !identity.includes(route).is_empty());
+    findings.extend(shape(first, domain, all_judged));
     for route in routes {
-        findings.extend(passes(route, identity, &walks, domain).into_iter().map(|finding| {
+        let mut found = Vec::new();
+        for include in identity.includes(route) {
+            found.push(super::spf_relay::lets_in(subject, include, &walks, domain, lookups).await);
+        }
+        found.extend(passes(route, &walks, domain));
+        findings.extend(found.into_iter().map(|finding| {
             let finding = finding.by(subject.mark(route));
             match (finding.severity, wanted()) {
                 (Severity::Block, Some(record)) => finding.publish(record),
@@ -171,13 +179,18 @@ fn limits(walks: &[(IpAddr, Walked)], domain: &str) -> Vec<Finding> {
 }
 
 /// What the record says of others.
-fn shape(walked: &Walked, domain: &str) -> Vec<Finding> {
+fn shape(walked: &Walked, domain: &str, all_judged: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     match walked.circles.as_slice() {
         [] => {}
         circles => findings.push(CIRCLES.broken(domain, format!("{} leads back to itself", circles.join(", ")))),
     }
     match (walked.missing.as_slice(), walked.circles.is_empty()) {
+        ([], _) if walked.open_question().is_some() => {
+            let found = format!("not known: {}", walked.open_question().map(ToString::to_string).unwrap_or_default());
+            // Where our ways are known each is asked for below, and only what stands before it matters to it.
+            findings.push(INCLUDES.says(if all_judged { Severity::Warn } else { Severity::Unclear }, domain, found));
+        }
         ([], true) if !walked.included.is_empty() => {
             findings.push(INCLUDES.kept(domain, format!("{} included names have a record", walked.included.len())));
         }
@@ -202,18 +215,9 @@ fn shape(walked: &Walked, domain: &str) -> Vec<Finding> {
     findings
 }
 
-/// Whether it lets us in on this way.
-fn passes(route: &Route, identity: Identity, walks: &[(IpAddr, Walked)], domain: &str) -> Vec<Finding> {
+/// Whether it lets in our own addresses on this way.
+fn passes(route: &Route, walks: &[(IpAddr, Walked)], domain: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for include in identity.includes(route) {
-        let there = walks.iter().all(|(_, walked)| walked.included.contains(&include.to_ascii_lowercase()));
-        let unanswered = walks.iter().find_map(|(_, walked)| walked.unanswered.as_ref());
-        findings.push(match (there, unanswered) {
-            (true, _) => PASSES.kept(domain, format!("includes {include}, the relay")),
-            (false, Some(error)) => PASSES.unclear(domain, error),
-            (false, None) => PASSES.broken(domain, format!("does not include {include}, the relay")),
-        });
-    }
     if !route.is_direct() {
         if route.includes.is_empty() {
             let found = "whether it lets the relay in is not known: set mail.relay_include or mail.egress";
@@ -258,7 +262,7 @@ fn suggested(
         match term.to_ascii_lowercase().as_str() {
             "-all" | "~all" => end = term,
             "all" | "+all" | "?all" => {}
-            _ if terms.iter().any(|known| known.eq_ignore_ascii_case(&term)) => {}
+            bare if terms.iter().any(|known| known.eq_ignore_ascii_case(bare.trim_start_matches(QUALIFIERS))) => {}
             _ => terms.push(term),
         }
     }

@@ -11,9 +11,11 @@ mod address;
 mod macros;
 mod parse;
 mod walk;
+mod walked;
 
 pub use parse::Qualifier;
-pub use walk::{Ending, Outcome, Walked, walk};
+pub use walk::walk;
+pub use walked::{Ending, Outcome, Walked};
 
 /// Who is asked about: the connection that the mail would come over, and what it would say.
 #[derive(Debug, Clone)]

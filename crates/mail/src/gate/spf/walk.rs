@@ -7,13 +7,13 @@
 //!    receiver answers `permerror`, and so does the walk, from there on.
 //! 4. A name that is met again below itself is a circle: it would never end.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::parse::{Directive, Mechanism, Qualifier, Record, SyntaxError};
+use super::parse::{Directive, Mechanism, Qualifier, Record};
+use super::walked::{Ending, Outcome, Walked};
 use super::{Question, address, macros};
 use crate::dns::{DnsError, Found, Lookups};
 
@@ -25,96 +25,10 @@ pub const MOST_VOIDS: usize = 2;
 pub const MOST_HOSTS: usize = 10;
 /// Where the walk itself ends, however long the record is.
 const MOST_STEPS: usize = 60;
+/// Addresses that are remembered of those that a record names.
+const MOST_NAMED: usize = 16;
 /// A network that is wider than this lets in whoever likes: half the world has an address in it.
 const WIDEST: (u8, u8) = (8, 16);
-
-/// What a receiver answers (§2.6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// No record.
-    None,
-    /// The record says nothing either way.
-    Neutral,
-    /// The address may send.
-    Pass,
-    /// It may not.
-    Fail,
-    /// It probably may not.
-    SoftFail,
-    /// The DNS did not answer: temporary.
-    TempError,
-    /// The record is wrong: permanent.
-    PermError,
-}
-
-impl Outcome {
-    /// The word of RFC 8601 §2.7.2.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Neutral => "neutral",
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::SoftFail => "softfail",
-            Self::TempError => "temperror",
-            Self::PermError => "permerror",
-        }
-    }
-}
-
-impl From<Qualifier> for Outcome {
-    fn from(qualifier: Qualifier) -> Self {
-        match qualifier {
-            Qualifier::Pass => Self::Pass,
-            Qualifier::Fail => Self::Fail,
-            Qualifier::SoftFail => Self::SoftFail,
-            Qualifier::Neutral => Self::Neutral,
-        }
-    }
-}
-
-/// What is said of every address that nothing matched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// This, by `all`.
-    All(Qualifier),
-    /// Nothing: neutral (§4.7).
-    Nothing,
-}
-
-/// What was met on the way.
-#[derive(Debug, Clone)]
-pub struct Walked {
-    /// What a receiver answers for the address.
-    pub result: Outcome,
-    /// The term that decided, or what was wrong.
-    pub because: String,
-    /// The records of the name itself: there should be one.
-    pub records: Vec<String>,
-    /// Terms that asked the DNS.
-    pub lookups: usize,
-    /// The names that were answered with nothing.
-    pub voids: Vec<String>,
-    /// The `mx` with the most hosts, and how many.
-    pub widest_mx: (String, usize),
-    /// Names that lead back to themselves.
-    pub circles: Vec<String>,
-    /// Names whose record uses `ptr`.
-    pub ptr: Vec<String>,
-    /// What lets in everybody: `+all`, or a network as wide as the world.
-    pub open: Vec<String>,
-    /// Records that cannot be read, and the names that they stand at.
-    pub wrong: Vec<(String, SyntaxError)>,
-    /// Names that are included or redirected to and have no record, or more than one.
-    pub missing: Vec<String>,
-    /// All names that are included or redirected to.
-    pub included: BTreeSet<String>,
-    /// What is said of everybody else.
-    pub ending: Ending,
-    /// The first question that was not answered.
-    pub unanswered: Option<DnsError>,
-}
 
 /// Whether a text is an SPF record (§4.5).
 #[must_use]
@@ -125,23 +39,7 @@ pub fn is_spf(text: &str) -> bool {
 
 /// Asks whether the address of `question` may send for its domain, and what the record costs.
 pub async fn walk(lookups: &Lookups, question: &Question<'_>) -> Walked {
-    let walked = Walked {
-        result: Outcome::None,
-        because: String::new(),
-        records: Vec::new(),
-        lookups: 0,
-        voids: Vec::new(),
-        widest_mx: (String::new(), 0),
-        circles: Vec::new(),
-        ptr: Vec::new(),
-        open: Vec::new(),
-        wrong: Vec::new(),
-        missing: Vec::new(),
-        included: BTreeSet::new(),
-        ending: Ending::Nothing,
-        unanswered: None,
-    };
-    let mut walk = Walk { lookups, question, walked, path: Vec::new() };
+    let mut walk = Walk { lookups, question, walked: Walked::nothing(), path: Vec::new(), lets_in: true };
     let domain = question.domain.trim_end_matches('.').to_ascii_lowercase();
     let result = walk.at(domain, true, false).await;
     Walked { result, ..walk.walked }
@@ -152,6 +50,8 @@ struct Walk<'a> {
     question: &'a Question<'a>,
     walked: Walked,
     path: Vec<String>,
+    /// Whether a match here lets in: every term on the way to it has the qualifier `+`.
+    lets_in: bool,
 }
 
 /// What trying a mechanism comes to.
@@ -206,7 +106,10 @@ impl Walk<'_> {
     async fn evaluate(&mut self, record: &Record, domain: &str, main: bool) -> Outcome {
         let mut decision = None;
         for directive in &record.directives {
+            let above = self.lets_in;
+            self.lets_in = above && directive.qualifier == Qualifier::Pass;
             let tried = self.tried(&directive.mechanism, domain).await;
+            self.lets_in = above;
             self.note(directive, domain);
             if decision.is_none() {
                 decision = match tried {
@@ -237,7 +140,7 @@ impl Walk<'_> {
     async fn redirected(&mut self, to: &str, domain: &str, main: bool) -> Outcome {
         self.walked.lookups += 1;
         let Ok(target) = macros::expand(to, self.question, domain) else { return Outcome::PermError };
-        self.walked.included.insert(target.clone());
+        self.includes(&target);
         let outcome = self.at(target.clone(), main, true).await;
         match outcome {
             Outcome::None => {
@@ -254,14 +157,16 @@ impl Walk<'_> {
         match mechanism {
             Mechanism::All => Tried::Match,
             Mechanism::Ip4(network, bits) => {
+                self.name(IpAddr::V4(*network));
                 matched(matches!(ip, IpAddr::V4(ip) if address::in_v4(ip, *network, *bits)))
             }
             Mechanism::Ip6(network, bits) => {
+                self.name(IpAddr::V6(*network));
                 matched(matches!(ip, IpAddr::V6(ip) if address::in_v6(ip, *network, *bits)))
             }
             Mechanism::Include(spec) => {
                 let Some(target) = self.term(Some(spec), domain) else { return Tried::Error(Outcome::PermError) };
-                self.walked.included.insert(target.clone());
+                self.includes(&target);
                 match self.at(target.clone(), false, true).await {
                     Outcome::Pass => Tried::Match,
                     Outcome::Fail | Outcome::SoftFail | Outcome::Neutral => Tried::NoMatch,
@@ -278,6 +183,7 @@ impl Walk<'_> {
                 match self.lookups.addresses(&target, ip.is_ipv6()).await {
                     Ok(found) => {
                         self.void(&target, &found);
+                        found.records.iter().for_each(|host| self.name(*host));
                         matched(address::any_near(ip, &found.records, *v4, *v6))
                     }
                     Err(error) => Tried::Error(self.unanswered(error)),
@@ -328,8 +234,12 @@ impl Walk<'_> {
         }
         for exchanger in found.records.iter().filter(|exchanger| !exchanger.host.is_empty()) {
             match self.lookups.addresses(&exchanger.host, ip.is_ipv6()).await {
-                Ok(hosts) if address::any_near(ip, &hosts.records, v4, v6) => return Tried::Match,
-                Ok(_) => {}
+                Ok(hosts) => {
+                    hosts.records.iter().for_each(|host| self.name(*host));
+                    if address::any_near(ip, &hosts.records, v4, v6) {
+                        return Tried::Match;
+                    }
+                }
                 Err(error) => return Tried::Error(self.unanswered(error)),
             }
         }
@@ -363,6 +273,21 @@ impl Walk<'_> {
                 self.walked.open.push(format!("{} of {domain}", directive.text));
             }
             _ => {}
+        }
+    }
+
+    /// A name whose record is looked at too.
+    fn includes(&mut self, target: &str) {
+        self.walked.included.insert(target.to_owned());
+        if self.lets_in {
+            self.walked.lets_in.insert(target.to_owned());
+        }
+    }
+
+    /// An address that the record names.
+    fn name(&mut self, ip: IpAddr) {
+        if self.lets_in && self.walked.named.len() < MOST_NAMED && !self.walked.named.contains(&ip) {
+            self.walked.named.push(ip);
         }
     }
 

@@ -164,6 +164,62 @@ async fn every_address_that_mail_leaves_from_must_pass_and_the_relay_be_included
 }
 
 #[tokio::test]
+async fn a_relay_that_is_included_so_that_it_does_not_pass_is_not_let_in() {
+    let mut desk = Desk::good().await;
+    desk.subject.routes[0].egress.clear();
+    desk.txt("mid.example.test", &["v=spf1 include:spf.relay.test -all"]);
+    for (record, word) in [
+        ("v=spf1 ~include:spf.relay.test -all", "does not pass"),
+        ("v=spf1 ?include:spf.relay.test -all", "does not pass"),
+        ("v=spf1 -include:spf.relay.test -all", "does not pass"),
+        ("v=spf1 -include:mid.example.test -all", "does not pass"),
+        ("v=spf1 -ip4:198.51.100.0/24 include:spf.relay.test -all", "fail for 198.51.100.0, an address of spf.relay.test"),
+    ] {
+        desk.txt(BOUNCE, &[record]).says("spf.passes", Severity::Block, word).await;
+        let publish = desk.worst("spf.passes").await.publish.unwrap().value;
+        desk.txt(BOUNCE, &[&publish]).says("spf.passes", Severity::Ok, "includes spf.relay.test").await;
+    }
+    for record in [
+        "v=spf1 +include:spf.relay.test -all",
+        "v=spf1 include:mid.example.test -all",
+        "v=spf1 ip4:203.0.113.1 redirect=spf.relay.test",
+        "v=spf1 include:spf.relay.test -ip4:198.51.100.0/24 -all",
+    ] {
+        desk.txt(BOUNCE, &[record]).says("spf.passes", Severity::Ok, "includes spf.relay.test").await;
+    }
+    // Where the relay names no addresses, the way to its name is all that can be judged.
+    desk.txt("spf.relay.test", &["v=spf1 exists:%{i}._spf.relay.test -all"]);
+    desk.txt(BOUNCE, &["v=spf1 include:spf.relay.test -all"]).says("spf.passes", Severity::Ok, "includes").await;
+    desk.txt(BOUNCE, &["v=spf1 ~include:spf.relay.test -all"]).says("spf.passes", Severity::Block, "sign before").await;
+}
+
+#[tokio::test]
+async fn a_relay_whose_record_cannot_be_asked_for_is_not_taken_to_be_let_in() {
+    let mut desk = Desk::good().await;
+    desk.txt("spf.relay.test", &["v=spf1 ip4:198.51.100.0/24 include:deep.relay.test -all"]);
+    desk.txt("deep.relay.test", &["v=spf1 ip4:203.0.113.0/24 -all"]);
+    assert_eq!(desk.report().await.verdict(), Verdict::Pass);
+    for direct in [true, false] {
+        if !direct {
+            desk.subject.routes[0].egress.clear();
+        }
+        for away in ["spf.relay.test", "deep.relay.test"] {
+            desk.fail(away, DnsFault::ServFail);
+            desk.says("spf.passes", Severity::Unclear, "Server Failure").await;
+            assert_eq!(desk.report().await.verdict(), Verdict::Unclear, "{away}, direct: {direct}");
+            desk.dns.heal(&name(away));
+        }
+    }
+    desk.fail("spf.relay.test", DnsFault::ServFail).says("spf.includes", Severity::Warn, "Server Failure").await;
+    desk.dns.heal(&name("spf.relay.test"));
+    // Somebody else's record behind the relay's is never asked for by who receives its mail.
+    desk.txt(BOUNCE, &["v=spf1 include:spf.relay.test include:spf.others.test -all"]);
+    desk.txt("spf.others.test", &["v=spf1 -all"]).fail("spf.others.test", DnsFault::ServFail);
+    desk.says("spf.passes", Severity::Ok, "includes spf.relay.test").await;
+    assert_eq!(desk.report().await.verdict(), Verdict::Pass);
+}
+
+#[tokio::test]
 async fn the_ehlo_name_counts_where_mail_is_sent_directly() {
     let mut desk = Desk::good().await;
     desk.txt(EHLO, &["v=spf1 -all"]).says("spf.passes", Severity::Block, "fail for 192.0.2.10").await;
