@@ -5,7 +5,7 @@
 //! 2. Two names are of one organisation if their walks end at the same organisational domain (§4.10.2); that is what
 //!    relaxed alignment asks (§4.4).
 
-use super::tags::{Tags, parts};
+use super::tags::parts;
 use crate::dns::{DnsError, Lookups};
 
 /// Names that one walk may ask for (§4.10).
@@ -26,44 +26,93 @@ pub struct Dmarc {
     pub reports: Vec<String>,
     /// `t=y`: receivers are asked not to act yet.
     pub testing: bool,
+    /// What receivers pass over, because they cannot read it.
+    pub ignored: Vec<String>,
 }
 
 impl Dmarc {
-    /// Reads a record.
+    /// Reads a record as receivers do: a tag that cannot be read counts as if it were not there (RFC 9989 §4.7).
     ///
     /// # Errors
-    /// What is wrong with it: permanent.
+    /// Why receivers act as if there were no record: permanent.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let tags = Tags::parse(text)?;
-        if tags.first() != Some(("v", "DMARC1")) {
-            return Err("it has to begin with v=DMARC1".to_owned());
+        let mut tags: Vec<(String, &str)> = Vec::new();
+        let mut ignored = Vec::new();
+        for (n, part) in parts(text, ';').enumerate() {
+            let tag = tag(part);
+            if n == 0 && tag != Some(("v".to_owned(), "DMARC1")) {
+                return Err("it has to begin with v=DMARC1".to_owned());
+            }
+            let Some((name, value)) = tag else {
+                ignored.push(format!("{part:?} is no name=value"));
+                continue;
+            };
+            if tags.iter().any(|(known, _)| *known == name) {
+                return Err(format!("{name}= occurs twice"));
+            }
+            ignored.extend(fault(&name, value));
+            tags.push((name, value));
         }
-        let policy = |name: &str| match tags.get(name).map(str::to_ascii_lowercase) {
-            None => Ok(None),
-            Some(word) if ["none", "quarantine", "reject"].contains(&word.as_str()) => Ok(Some(word)),
-            Some(word) => Err(format!("{name}={word} is no policy: none, quarantine or reject")),
-        };
-        let strict = |name: &str| match tags.get(name).map(str::to_ascii_lowercase).as_deref() {
-            None | Some("r") => Ok(false),
-            Some("s") => Ok(true),
-            Some(other) => Err(format!("{name}={other} is no alignment: r or s")),
-        };
-        let (own, below) = (policy("p")?, policy("sp")?);
-        policy("np")?;
+        let raw = |name: &str| tags.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
+        let get = |name: &str| raw(name).filter(|value| fault(name, value).is_none()).map(str::to_ascii_lowercase);
         let reports: Vec<String> =
-            tags.get("rua").map(|uris| parts(uris, ',').map(str::to_owned).collect()).unwrap_or_default();
-        if own.is_none() && reports.is_empty() {
-            return Err("there is no p=".to_owned());
-        }
+            raw("rua").map(|uris| parts(uris, ',').map(str::to_owned).collect()).unwrap_or_default();
+        // Without a policy that can be read, the one asked for is none, if somebody is there to be told (§4.7); else there is
+        // no record at all.
+        let unread = ["p", "sp", "np"].iter().find_map(|name| raw(name).and_then(|value| fault(name, value)));
+        let unread = unread.or_else(|| raw("p").is_none().then(|| "there is no p=".to_owned()));
+        let policy = match (unread, get("p")) {
+            (Some(why), _) if reports.is_empty() => return Err(why),
+            (None, Some(policy)) => policy,
+            _ => "none".to_owned(),
+        };
         Ok(Self {
-            policy: own.unwrap_or_else(|| "none".to_owned()),
-            subdomain_policy: below,
-            strict_dkim: strict("adkim")?,
-            strict_spf: strict("aspf")?,
+            policy,
+            subdomain_policy: get("sp"),
+            strict_dkim: get("adkim").as_deref() == Some("s"),
+            strict_spf: get("aspf").as_deref() == Some("s"),
             reports,
-            testing: tags.get("t").is_some_and(|t| t.eq_ignore_ascii_case("y")),
+            testing: get("t").as_deref() == Some("y"),
+            ignored,
         })
     }
+}
+
+/// The record as its owner meant it: what can be read of it, and a policy. `policy` stands where theirs cannot be read.
+#[must_use]
+pub fn mended(text: &str, policy: &str) -> String {
+    let mut kept: Vec<(String, &str)> = Vec::new();
+    for (name, value) in parts(text, ';').filter_map(tag) {
+        if name != "v" && fault(&name, value).is_none() && !kept.iter().any(|(known, _)| *known == name) {
+            kept.push((name, value));
+        }
+    }
+    if !kept.iter().any(|(name, _)| name == "p") {
+        kept.insert(0, ("p".to_owned(), policy));
+    }
+    let tags = kept.iter().map(|(name, value)| format!("; {name}={value}"));
+    format!("v=DMARC1{}", tags.collect::<String>())
+}
+
+/// Name, in lower case, and value of a part of a record.
+fn tag(part: &str) -> Option<(String, &str)> {
+    let (name, value) = part.split_once('=')?;
+    let name = name.trim();
+    let fits = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    fits.then(|| (name.to_ascii_lowercase(), value.trim()))
+}
+
+/// Why receivers do not read a tag; nothing for those that they do, and for those that nobody knows.
+fn fault(name: &str, value: &str) -> Option<String> {
+    let (words, what): (&[&str], _) = match name {
+        "p" | "sp" | "np" => (&["none", "quarantine", "reject"], "no policy: none, quarantine or reject"),
+        "adkim" | "aspf" => (&["r", "s"], "no alignment: r or s"),
+        "t" => (&["y", "n"], "neither y nor n"),
+        "psd" => (&["y", "n", "u"], "none of y, n and u"),
+        _ => return None,
+    };
+    let known = words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    (!known).then(|| format!("{name}={value} is {what}"))
 }
 
 /// The texts that a walk found at one name.
@@ -147,8 +196,8 @@ fn is_dmarc(text: &str) -> bool {
 }
 
 fn psd(text: &str) -> Option<char> {
-    let tags = Tags::parse(text).ok()?;
-    tags.get("psd").and_then(|value| value.chars().next()).map(|c| c.to_ascii_lowercase())
+    let (_, value) = parts(text, ';').filter_map(tag).find(|(name, _)| name == "psd")?;
+    value.chars().next().map(|c| c.to_ascii_lowercase())
 }
 
 /// `domain` and the names above it, at most eight: of a long name the middle is left out (§4.10, step 4).
@@ -188,11 +237,37 @@ mod tests {
         for (text, why) in [
             ("v=DMARC1", "no p="),
             ("v=DMARC1; p=all", "no policy"),
-            ("v=DMARC1; p=none; aspf=x", "no alignment"),
+            ("v=DMARC1; p=reject; sp=all", "sp=all is no policy"),
             ("p=none; v=DMARC1", "begin with"),
             ("v=DMARC1; p=none; p=reject", "twice"),
         ] {
             assert!(Dmarc::parse(text).unwrap_err().contains(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_receivers_pass_over_counts_as_if_it_were_not_there() {
+        for (text, policy, ignored) in [
+            ("v=DMARC1; p=reject; adkim=x; aspf=relaxed", "reject", 2),
+            ("v=DMARC1; p=reject; t=maybe; stray", "reject", 2),
+            ("v=DMARC1; p=reject; sp=xx; rua=mailto:a@x.test", "none", 1),
+            ("v=DMARC1; p=all; rua=mailto:a@x.test", "none", 1),
+            ("v=DMARC1; p=reject; fo=1; x-own=y", "reject", 0),
+        ] {
+            let record = Dmarc::parse(text).unwrap();
+            assert_eq!((record.policy.as_str(), record.ignored.len()), (policy, ignored), "{text}: {record:?}");
+            assert!(!record.strict_dkim && !record.strict_spf && !record.testing, "{record:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_mended_without_losing_what_its_owner_wrote() {
+        for (text, then) in [
+            ("v=DMARC1; p=reject; adkim=x; rua=mailto:a@x.test", "v=DMARC1; p=reject; rua=mailto:a@x.test"),
+            ("v=DMARC1;p=all;rua=mailto:a@x.test;stray", "v=DMARC1; p=quarantine; rua=mailto:a@x.test"),
+            ("p=reject; v=DMARC1; sp=none; sp=reject", "v=DMARC1; p=reject; sp=none"),
+        ] {
+            assert_eq!(mended(text, "quarantine"), then, "{text}");
         }
     }
 

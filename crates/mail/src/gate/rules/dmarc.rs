@@ -1,7 +1,7 @@
 //! DMARC: one record, one organisation, and reports that arrive.
 
 use crate::dns::Lookups;
-use crate::gate::dmarc::{AtName, Dmarc, TreeWalk, aligned};
+use crate::gate::dmarc::{AtName, Dmarc, TreeWalk, aligned, mended};
 use crate::gate::report::{Finding, Publish, Rule, Severity};
 use crate::gate::subject::Subject;
 
@@ -38,11 +38,17 @@ pub(in crate::gate) async fn check(subject: &Subject, lookups: &Lookups) -> Vec<
     let record = match Dmarc::parse(text) {
         Ok(record) => record,
         Err(why) => {
-            findings.push(SYNTAX.broken(&place, why).publish(wanted()));
+            findings.push(SYNTAX.broken(&place, why).publish(Publish::txt(&place, mended(text, "quarantine"))));
             return findings;
         }
     };
-    findings.push(SYNTAX.kept(&place, "every tag can be read"));
+    findings.push(match record.ignored.as_slice() {
+        [] => SYNTAX.kept(&place, "every tag can be read"),
+        ignored => {
+            let found = format!("receivers pass over what they cannot read: {}", ignored.join("; "));
+            SYNTAX.says(Severity::Warn, &place, found).publish(Publish::txt(&place, mended(text, &record.policy)))
+        }
+    });
     findings.push(policy(&record, &place, at != domain));
     findings.extend(alignment(subject, &from, &record, lookups).await);
     findings.extend(reports(subject, &from, &record, &place, lookups).await);

@@ -38,6 +38,32 @@ async fn syntax_and_policy_are_judged() {
 }
 
 #[tokio::test]
+async fn what_receivers_pass_over_holds_no_mail_and_the_owners_record_is_kept() {
+    let desk = Desk::good().await;
+    for (record, word, mended) in [
+        (
+            "v=DMARC1; p=reject; adkim=x; rua=mailto:d@example.test",
+            "adkim=x is no alignment",
+            "v=DMARC1; p=reject; rua=mailto:d@example.test",
+        ),
+        ("v=DMARC1; p=reject; aspf=relaxed", "aspf=relaxed is no alignment", "v=DMARC1; p=reject"),
+        (
+            "v=DMARC1; p=none; sp=xx; rua=mailto:d@example.test",
+            "sp=xx is no policy",
+            "v=DMARC1; p=none; rua=mailto:d@example.test",
+        ),
+    ] {
+        desk.txt(PLACE, &[record]).says("dmarc.syntax", Severity::Warn, word).await;
+        assert_eq!(desk.worst("dmarc.syntax").await.publish.unwrap().value, mended);
+        assert_eq!(desk.report().await.verdict(), Verdict::Pass, "{record}");
+    }
+    desk.txt(PLACE, &["v=DMARC1; p=all; aspf=s"]);
+    let finding = desk.worst("dmarc.syntax").await;
+    assert_eq!(finding.severity, Severity::Block);
+    assert_eq!(finding.publish.unwrap().value, "v=DMARC1; p=quarantine; aspf=s");
+}
+
+#[tokio::test]
 async fn spf_is_aligned_within_the_organisation_and_strictly_only_by_the_same_name() {
     let mut desk = Desk::good().await;
     desk.says("dmarc.spf_aligned", Severity::Ok, "relaxed").await;
