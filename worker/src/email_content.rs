@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+/// The name that stands for a template where the caller gave the words.
+pub const GIVEN: &str = "custom";
+
 /// The kind of row that it is bound to.
 const KIND: &str = "email";
 

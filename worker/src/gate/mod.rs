@@ -10,7 +10,8 @@
 //! 5. [`watch`] sees to it that every domain is looked at when it is due: at the start, hourly, and sooner when something
 //!    is wrong or a receiver complained.
 //!
-//! What is known is shared by all processes through the store, and read again after a few seconds.
+//! What is known is shared by all processes through the store, and read again after a few seconds. It is known of a
+//! configuration: after a start with other keys or another relay what was good counts for nothing ([`policy::seen_by`]).
 
 mod known;
 pub mod plan;
@@ -19,7 +20,7 @@ mod release;
 mod tell;
 pub mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use job::clock::after;
 use job::{Clock, IdSource, QueueName};
-use mail::gate::{Depth, Report, Severity};
+use mail::gate::{Depth, Report, Severity, Verdict};
 use mail::{DkimSigner, Dns};
 use queue::Broker;
 use store::{Domain, NewDomainCheck, Store, StoreError};
@@ -109,6 +110,8 @@ pub struct Gate {
     /// One check of a domain at a time, for mails that wait for it.
     looking: BTreeMap<String, Mutex<()>>,
     known: Known,
+    /// The templates that this process can fill; none: whatever mails ask for.
+    templates: Option<BTreeSet<String>>,
 }
 
 /// What a check came to.
@@ -128,7 +131,14 @@ impl Gate {
     pub fn new(dns: Dns, client: outbound::Client, plans: Vec<Plan>) -> Self {
         let plans: BTreeMap<String, Plan> = plans.into_iter().map(|plan| (plan.domain.clone(), plan)).collect();
         let looking = plans.keys().map(|domain| (domain.clone(), Mutex::default())).collect();
-        Self { dns, client, plans, looking, known: Known::default() }
+        Self { dns, client, plans, looking, known: Known::default(), templates: None }
+    }
+
+    /// The same, and it releases no mail of other templates than these: it would be held again.
+    #[must_use]
+    pub fn knowing<'a>(mut self, templates: impl IntoIterator<Item = &'a str>) -> Self {
+        self.templates = Some(templates.into_iter().map(str::to_owned).collect());
+        self
     }
 
     /// The domains that mail is sent from, by name.
@@ -148,7 +158,7 @@ impl Gate {
     /// The store's: then nobody knows.
     pub async fn pass(&self, means: Means<'_>, domain: &str) -> Result<Decision, StoreError> {
         let now = means.clock.now();
-        let known = self.known.read(domain, means.store, now).await?;
+        let known = self.read(means, domain, now).await?;
         if !policy::must_look(known.as_ref(), now) {
             return Ok(decide(known.as_ref(), now));
         }
@@ -158,7 +168,7 @@ impl Gate {
         let _alone = looking.lock().await;
         // Whoever waited here finds what the first one has seen.
         let now = means.clock.now();
-        let known = self.known.read(domain, means.store, now).await?;
+        let known = self.read(means, domain, now).await?;
         if !policy::must_look(known.as_ref(), now) {
             return Ok(decide(known.as_ref(), now));
         }
@@ -172,7 +182,7 @@ impl Gate {
     /// The store's: then nobody knows.
     pub async fn pass_by(&self, means: Means<'_>, domain: &str, relay: &str) -> Result<Decision, StoreError> {
         let now = means.clock.now();
-        let known = self.known.read(domain, means.store, now).await?;
+        let known = self.read(means, domain, now).await?;
         if !policy::must_look_by(known.as_ref(), relay, now) {
             return Ok(policy::decide_by(known.as_ref(), relay, now));
         }
@@ -182,12 +192,39 @@ impl Gate {
         };
         let _alone = looking.lock().await;
         let now = means.clock.now();
-        let known = self.known.read(domain, means.store, now).await?;
+        let known = self.read(means, domain, now).await?;
         if !policy::must_look_by(known.as_ref(), relay, now) {
             return Ok(policy::decide_by(known.as_ref(), relay, now));
         }
         let checked = self.check(means, domain, Cause::FirstSend, false).await?;
         Ok(policy::decide_by(checked.map(|checked| checked.domain).as_ref(), relay, means.clock.now()))
+    }
+
+    /// What is known of a domain with this configuration.
+    async fn read(&self, means: Means<'_>, domain: &str, now: Timestamp) -> Result<Option<Domain>, StoreError> {
+        if let Some(row) = self.known.fresh(domain, now) {
+            return Ok(row);
+        }
+        let stored = means.store.domain(domain).await?;
+        // What was found here once must be found again when it is due, although the row never says so.
+        let is_current = |own: &Domain| own.next_check_at.is_some_and(|due| due > now);
+        let seen = stored.map(|stored| self.seen(stored, is_current));
+        self.known.keep(domain, seen.clone(), now);
+        Ok(seen)
+    }
+
+    /// Whether what is stored of a domain was found with this configuration.
+    #[must_use]
+    pub fn is_of_plan(&self, stored: &Domain) -> bool {
+        let plan = self.plans.get(&stored.name);
+        plan.is_some_and(|plan| stored.plan.as_deref() == Some(plan.fingerprint(Some(stored)).as_str()))
+    }
+
+    /// What a row says to this configuration; what this process found itself counts as far as `may` says.
+    fn seen(&self, stored: Domain, may: impl FnOnce(&Domain) -> bool) -> Domain {
+        let Some(plan) = self.plans.get(&stored.name) else { return stored };
+        let own = self.known.own(&stored.name).filter(may);
+        policy::seen_by(&plan.fingerprint(Some(&stored)), stored, own)
     }
 
     /// Looks at a domain and writes what follows; `None` for a domain that nobody sends from. `everything` also looks at
@@ -208,10 +245,11 @@ impl Gate {
         let subject = plan.subject(before.as_ref(), now);
         let depth = if everything { Depth::Everything(&self.client) } else { Depth::Records };
         let report = mail::gate::check(&subject, &self.dns, depth, now).await;
-        let (stored, turns) = self.write(means, plan, &report, cause).await?;
+        let checked = plan.fingerprint(before.as_ref());
+        let (stored, turns) = self.write(means, plan, &report, &checked, cause).await?;
         self.tell(means, plan, &stored, turns).await;
         let released = match may_leave(plan, &stored, means.clock.now()) {
-            true => release::held(means, plan).await?,
+            true => release::held(means, plan, self.templates.as_ref()).await?,
             false => 0,
         };
         Ok(Some(Checked { domain: stored, report, released }))
@@ -223,7 +261,7 @@ impl Gate {
     /// The store's.
     pub async fn doubt(&self, means: Means<'_>, domain: &str) -> Result<(), StoreError> {
         let now = means.clock.now();
-        let known = self.known.read(domain, means.store, now).await?;
+        let known = self.read(means, domain, now).await?;
         let checked = known.and_then(|known| known.checked_at);
         let soonest = checked.map_or(now, |checked| after(checked, BETWEEN_COMPLAINTS).max(now));
         means.store.check_domain_by(domain, soonest).await
@@ -236,11 +274,11 @@ impl Gate {
     pub async fn was_held(&self, means: Means<'_>, domain: &str) -> Result<(), StoreError> {
         let now = means.clock.now();
         let Some(plan) = self.plans.get(domain) else { return Ok(()) };
-        if let Some(stored) = means.store.domain(domain).await?
+        if let Some(stored) = means.store.domain(domain).await?.map(|stored| self.seen(stored, |_| true))
             && may_leave(plan, &stored, now)
         {
-            self.known.write(stored, now);
-            release::held(means, plan).await?;
+            self.known.keep(domain, Some(stored), now);
+            release::held(means, plan, self.templates.as_ref()).await?;
         }
         Ok(())
     }
@@ -262,11 +300,17 @@ impl Gate {
         means: Means<'_>,
         plan: &Plan,
         report: &Report,
+        checked: &str,
         cause: Cause,
     ) -> Result<(Domain, Turns), StoreError> {
         for _ in 0..TRIES {
             let now = means.clock.now();
-            let before = means.store.domain(&plan.domain).await?.unwrap_or_else(|| Domain::unknown(&plan.domain));
+            let stored = means.store.domain(&plan.domain).await?.unwrap_or_else(|| Domain::unknown(&plan.domain));
+            if plan.fingerprint(Some(&stored)) != checked {
+                // Another key signs since: what was looked at is no longer so.
+                return Err(StoreError::Contended);
+            }
+            let before = self.seen(stored, |_| true);
             let first = report.by(plan.first_relay());
             let (mut stored, turn) = policy::after_check(&before, &first, now);
             let mut turns = Turns { first: turn, further: Vec::new() };
@@ -285,6 +329,12 @@ impl Gate {
                 report: as_json(report),
             });
             stored.report = Some(as_json(report));
+            stored.plan = Some(checked.to_owned());
+            // What signs when all is well signs on, whatever further keys the configuration gets.
+            let chosen = stored.selector.as_deref().is_some_and(|selector| plan.has(selector));
+            if first.verdict() == Verdict::Pass && !chosen {
+                stored.selector = plan.only_selector().map(str::to_owned);
+            }
             if means.store.save_domain(&stored, new.as_ref(), now).await? {
                 stored.revision += 1;
                 self.known.write(stored.clone(), now);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{Context, SHA256};
 use jiff::Timestamp;
 use job::clock::after;
 use mail::DkimSigner;
@@ -69,6 +70,51 @@ impl Plan {
         }
     }
 
+    /// The selector that signs for all its senders, where none of them names one.
+    #[must_use]
+    pub fn only_selector(&self) -> Option<&str> {
+        match (self.pinned.is_empty(), self.selectors.len()) {
+            (true, 1) => self.selectors.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// What a good answer is about: the keys that sign, MAIL FROM, the EHLO name, and the ways on which mail leaves. A good
+    /// answer for another fingerprint says nothing of this plan.
+    #[must_use]
+    pub fn fingerprint(&self, stored: Option<&Domain>) -> String {
+        let signs = |key: &&PlannedKey| self.used(&key.selector, stored, Timestamp::MIN) == KeyUse::Signs;
+        let mut keys: Vec<_> = self.keys.iter().filter(signs).map(|key| (&key.selector, &key.public_txt)).collect();
+        keys.sort_unstable();
+        let mut digest = Context::new(&SHA256);
+        // Each part under its length, so that no two plans read the same.
+        let mut part = |text: &str| {
+            digest.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+            digest.update(text.as_bytes());
+        };
+        let count = |n: usize| n.to_string();
+        part(&self.domain);
+        part(&self.bounce_domain);
+        part(&self.helo);
+        part(&count(keys.len()));
+        for (selector, public) in keys {
+            part(selector);
+            part(public);
+        }
+        for route in &self.routes {
+            let mut egress: Vec<String> = route.egress.iter().map(ToString::to_string).collect();
+            let mut includes = route.includes.clone();
+            egress.sort_unstable();
+            includes.sort_unstable();
+            part(&route.relay);
+            part(&count(egress.len()));
+            egress.iter().for_each(|address| part(address));
+            part(&count(includes.len()));
+            includes.iter().for_each(|name| part(name));
+        }
+        digest.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The name of the first relay; empty where none is configured.
     #[must_use]
     pub fn first_relay(&self) -> &str {
@@ -107,7 +153,64 @@ impl Plan {
         self.keys.iter().find(|key| key.selector == selector).map(|key| Arc::clone(&key.signer))
     }
 
-    fn has(&self, selector: &str) -> bool {
+    /// Whether the configuration has a key under this selector.
+    #[must_use]
+    pub fn has(&self, selector: &str) -> bool {
         self.keys.iter().any(|key| key.selector == selector)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mail::DkimKey;
+
+    use super::*;
+
+    fn key(selector: &str, key: &DkimKey) -> PlannedKey {
+        let signer = Arc::new(DkimSigner::new(key, "a.test", selector).unwrap());
+        PlannedKey { selector: selector.to_owned(), public_txt: key.public_txt(), signer }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_what_receivers_see() {
+        let (one, two) = (DkimKey::generate().unwrap(), DkimKey::generate().unwrap());
+        let ip = |text: &str| text.parse().unwrap();
+        let route = |relay: &str| Route {
+            relay: relay.to_owned(),
+            egress: vec![ip("192.0.2.1"), ip("192.0.2.2")],
+            includes: vec!["spf.a.test".to_owned()],
+            link: None,
+        };
+        let plan = Plan {
+            domain: "a.test".to_owned(),
+            senders: vec!["bookings".to_owned()],
+            pinned: BTreeSet::new(),
+            selectors: ["s1".to_owned()].into(),
+            reply_domains: Vec::new(),
+            bounce_domain: "bounce.a.test".to_owned(),
+            helo: "mail.a.test".to_owned(),
+            routes: vec![route("relay.test:25")],
+            keys: vec![key("s1", &one), key("s2", &two)],
+        };
+        let was = plan.fingerprint(None);
+        assert_eq!((was.len(), plan.only_selector()), (32, Some("s1")));
+        let same = |change: &dyn Fn(&mut Plan)| {
+            let mut plan = plan.clone();
+            change(&mut plan);
+            plan.fingerprint(None) == was
+        };
+        assert!(same(&|plan| plan.senders.clear()) && same(&|plan| plan.reply_domains.push("b.test".to_owned())));
+        assert!(same(&|plan| plan.keys.truncate(1)), "a key that does not sign is not seen");
+        assert!(same(&|plan| plan.routes[0].egress.reverse()));
+        assert!(!same(&|plan| plan.keys[0] = key("s1", &two)), "another key under the same name");
+        assert!(!same(&|plan| plan.selectors = ["s2".to_owned()].into()));
+        assert!(!same(&|plan| plan.bounce_domain = "a.test".to_owned()) && !same(&|plan| plan.helo = "a.test".to_owned()));
+        assert!(!same(&|plan| plan.routes[0].relay = "other.test:25".to_owned()));
+        assert!(!same(&|plan| plan.routes[0].egress.truncate(1)) && !same(&|plan| plan.routes[0].includes.clear()));
+        assert!(!same(&|plan| plan.routes.push(route("second.test:25"))));
+        let rotated = Domain { selector: Some("s2".to_owned()), ..Domain::unknown("a.test") };
+        assert_ne!(plan.fingerprint(Some(&rotated)), was);
+        let unchanged = Domain { selector: Some("s1".to_owned()), ..Domain::unknown("a.test") };
+        assert_eq!(plan.fingerprint(Some(&unchanged)), was);
     }
 }

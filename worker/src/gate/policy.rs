@@ -6,6 +6,7 @@
 //! | the last check was good, within the last 24 h | is sent |
 //! | a check was good within the last 24 h; since then the DNS is away, or a bad answer is not confirmed | is sent, with a warning |
 //! | no check was good within the last 24 h | is held |
+//! | what was good was another configuration: other keys, MAIL FROM, EHLO name or relays ([`seen_by`]) | is held, and looked at at once |
 //! | two checks in a row were bad, some time apart | is held |
 //!
 //! | after a check | the next one is due in |
@@ -79,6 +80,28 @@ pub fn decide(domain: &Domain, now: Timestamp) -> Decision {
 pub fn must_look(known: Option<&Domain>, now: Timestamp) -> bool {
     let Some(known) = known else { return true };
     matches!(decide(known, now), Decision::Hold(_)) && known.next_check_at.is_none_or(|due| due <= now)
+}
+
+/// What a row says to a process whose configuration has another fingerprint (`plan`) than the one that was checked: nothing,
+/// whatever it was. What the process found itself (`own`) stands. Which key signs, and what operators were told, is of the
+/// domain and not of a configuration.
+#[must_use]
+pub fn seen_by(plan: &str, stored: Domain, own: Option<Domain>) -> Domain {
+    if stored.plan.as_deref() == Some(plan) {
+        return stored;
+    }
+    let reason = || Some("nobody has looked at its domain with this configuration yet".to_owned());
+    let own = own.filter(|own| own.plan.as_deref() == Some(plan));
+    let stands = own.unwrap_or_else(|| Domain { reason: reason(), ..Domain::unknown(&stored.name) });
+    Domain {
+        revision: stored.revision,
+        told: stored.told,
+        report: stored.report,
+        selector: stored.selector,
+        previous_selector: stored.previous_selector,
+        switched_at: stored.switched_at,
+        ..stands
+    }
 }
 
 /// Whether mail may leave by a further relay, by what is known.
@@ -281,6 +304,27 @@ mod tests {
     fn a_good_answer_between_starts_the_confirmation_anew() {
         let (domain, _) = story(&[(0, Fail), (30, Pass), (3630, Fail)]);
         assert_eq!(domain.state, DomainState::Suspect);
+    }
+
+    #[test]
+    fn a_good_answer_for_another_configuration_counts_as_none() {
+        let (good, _) = story(&[(0, Pass)]);
+        let stored = Domain { plan: Some("old".to_owned()), revision: 7, selector: Some("s2".to_owned()), ..good };
+        assert_eq!(decide(&seen_by("old", stored.clone(), None), later(1)), Decision::Send);
+        let seen = seen_by("new", stored.clone(), None);
+        assert!(matches!(decide(&seen, later(1)), Decision::Hold(_)) && must_look(Some(&seen), later(1)));
+        assert_eq!((seen.revision, seen.selector.as_deref()), (7, Some("s2")));
+        // One bad or unclear answer is enough: there is no last good one.
+        for verdict in [Fail, Unclear] {
+            let (checked, _) = after_check(&seen, &report(verdict), later(1));
+            assert!(matches!(decide(&checked, later(2)), Decision::Hold(_)));
+        }
+        // What this process found itself stands while others write of theirs.
+        let own = Domain { plan: Some("new".to_owned()), selector: None, ..story(&[(5, Pass)]).0 };
+        let seen = seen_by("new", stored, Some(own.clone()));
+        assert_eq!((decide(&seen, later(6)), seen.selector.as_deref()), (Decision::Send, Some("s2")));
+        let failed = Domain { plan: Some("old".to_owned()), ..story(&[(6, Fail), (60, Fail)]).0 };
+        assert_eq!(decide(&seen_by("new", failed, Some(own)), later(61)), Decision::Send);
     }
 
     #[test]

@@ -54,6 +54,10 @@ pub async fn once(context: &Context, gate: &Gate, cause: Cause) -> Result<usize,
     let now = context.clock.now();
     let mut checks = Vec::new();
     for plan in gate.plans() {
+        if cause == Cause::Start {
+            // Held for want of what this process has now: a sender, a template.
+            gate.was_held(context.means(), &plan.domain).await?;
+        }
         let due = context.store.domain(&plan.domain).await?.and_then(|domain| domain.next_check_at);
         let key = match (cause, due) {
             (Cause::Start, _) => "start".to_owned(),

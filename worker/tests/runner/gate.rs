@@ -365,3 +365,56 @@ async fn the_operators_hear_when_mail_is_held_and_when_that_is_over_and_not_in_b
     assert_eq!(runner.shut_down().await, 0);
     assert_eq!(kept.lock().unwrap().len(), 2, "the check in between told nothing new");
 }
+
+#[tokio::test]
+async fn a_good_answer_for_one_configuration_lets_no_mail_of_another_leave() {
+    let clock = ManualClock::at("2027-03-01T09:00:00Z".parse().unwrap());
+    let yard = Yard::with_clock(&clock).await;
+    let means = yard.stage.context.means();
+    assert_eq!(yard.pass().await, Decision::Send);
+    // A worker starts with a key that is not published under its selector.
+    let wrong = gate(&yard.dns, DEV_DOMAIN, &[("first", &DkimKey::generate().unwrap())]);
+    let Decision::Hold(why) = wrong.pass(means, DEV_DOMAIN).await.unwrap() else { panic!("its mail cannot be verified") };
+    assert!(why.contains("dkim."), "{why}");
+    // The other one goes on, and neither makes the other look again and again.
+    clock.advance(Duration::from_secs(10));
+    let revision = yard.stored().await.revision;
+    assert_eq!(yard.pass().await, Decision::Send);
+    assert!(matches!(wrong.pass(means, DEV_DOMAIN).await.unwrap(), Decision::Hold(_)));
+    assert_eq!(yard.stored().await.revision, revision, "nobody had to look");
+    // Its second bad answer is confirmed, for itself.
+    clock.advance(Duration::from_secs(20));
+    assert!(matches!(wrong.pass(means, DEV_DOMAIN).await.unwrap(), Decision::Hold(_)));
+    assert_eq!((yard.stored().await.state, yard.pass().await), (DomainState::Failed, Decision::Send));
+    clock.advance(Duration::from_hours(1));
+    assert_eq!(yard.pass().await, Decision::Send);
+    assert_eq!(yard.stored().await.state, DomainState::Verified, "after an hour it looked for itself");
+
+    // With the DNS away the last good answer does not count either, if it was for another configuration.
+    yard.dns_is_away(true);
+    let other = gate(&yard.dns, DEV_DOMAIN, &[("second", &DkimKey::generate().unwrap())]);
+    assert!(matches!(other.pass(means, DEV_DOMAIN).await.unwrap(), Decision::Hold(_)));
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(yard.pass().await, Decision::Send);
+}
+
+#[tokio::test]
+async fn what_signs_when_all_is_well_signs_on_whatever_key_the_configuration_gets() {
+    let yard = Yard::open().await;
+    assert_eq!(yard.check().await.domain.selector.as_deref(), Some("first"));
+    // A table is added that comes first by its name; its record is not published.
+    let (first, early) = (DkimKey::generate().unwrap(), DkimKey::generate().unwrap());
+    let mut zone = yard.dns.zone();
+    let at = format!("first._domainkey.{DEV_DOMAIN}");
+    zone.remove(&DnsName::parse(&at).unwrap(), |_| true);
+    zone.add(&at, RecordData::Txt(first.public_txt())).unwrap();
+    yard.dns.set_zone(zone);
+    let two = gate(&yard.dns, DEV_DOMAIN, &[("early", &early), ("first", &first)]);
+    assert_eq!(two.pass(yard.stage.context.means(), DEV_DOMAIN).await.unwrap(), Decision::Send);
+    let message = b"From: a@postrider.test\r\nTo: b@example.com\r\nSubject: s\r\nDate: Mon, 1 Mar 2027 09:00:00 +0000\r\n\
+                    Message-ID: <a@postrider.test>\r\n\r\nHello\r\n";
+    let signed = two.signer(&sender(&early, "early")).sign(message, yard.stage.context.clock.now()).unwrap();
+    let signed = String::from_utf8(signed).unwrap().replace("\r\n\t", "");
+    assert!(signed.contains("s=first;"), "{signed}");
+    assert_eq!(yard.stored().await.selector.as_deref(), Some("first"));
+}

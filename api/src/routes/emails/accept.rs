@@ -6,7 +6,7 @@ use job::clock::after;
 use queue::Enqueue;
 use store::{DeliveryRef, EmailAccepted, NewDelivery, NewEmail};
 use uuid::Uuid;
-use worker::email_content::seal;
+use worker::email_content::{GIVEN, seal};
 use worker::jobs::email_send::EmailSend;
 
 use super::order::Checked;
@@ -14,9 +14,6 @@ use crate::enqueue::enqueue;
 use crate::error::{ApiError, Fault};
 use crate::idempotency;
 use crate::state::State;
-
-/// The name that stands for a template where the caller gave the words.
-pub(super) const GIVEN: &str = "custom";
 
 /// What was accepted.
 pub(super) struct Taken {

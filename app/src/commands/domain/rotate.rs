@@ -1,6 +1,7 @@
 //! `postrider domain rotate`: from one DKIM key to another, without a mail that cannot be verified.
 //!
-//! 1. Without a second key in the configuration one is made, and its record shown. Publish it, configure it everywhere.
+//! 1. Without a second key in the configuration one is made, and its record shown. Publish it, configure it everywhere. That
+//!    the first one signs is noted in the store, for two tables say nothing of which is meant.
 //! 2. With one, its record is verified in the live DNS, a signed probe included. If it is good, the store notes that it
 //!    signs from now on; within seconds every worker signs with it. If not, nothing changes.
 //! 3. The record of the first stays for seven days: mail on its way is verified when it arrives. `domain check` says so.
@@ -24,6 +25,9 @@ use super::{check, domain, now, unknown};
 use crate::commands::reach::{at_store, store};
 use crate::output::{hint, print, print_json};
 use crate::wire;
+
+/// How often the row is read again when a check was quicker.
+const TRIES: usize = 8;
 
 /// What to rotate.
 #[derive(Debug, clap::Args)]
@@ -93,7 +97,11 @@ async fn rotate(config: &Config, args: &Args, plan: &Plan, store: &Store) -> any
     let to = match (&args.to, waiting.as_slice()) {
         (Some(to), waiting) if waiting.contains(&to.as_str()) => to.clone(),
         (Some(to), _) => bail!("--to {to}: no such key waits; add it under [mail.dkim] first"),
-        (None, []) => return make(config, args, &from),
+        (None, []) => {
+            // Before the configuration has two: which of them comes first there must not decide.
+            pin(store, plan, stored, &from).await?;
+            return make(config, args, &from);
+        }
         (None, [one]) => (*one).to_owned(),
         (None, several) => bail!("several keys wait ({}): name one with --to", several.join(", ")),
     };
@@ -103,9 +111,7 @@ async fn rotate(config: &Config, args: &Args, plan: &Plan, store: &Store) -> any
         hint(&format!("\nNothing was changed: {from} signs on. Publish the record of {to} and try again."));
         return Ok(ExitCode::from(1));
     }
-    if stored.is_none() {
-        store.save_domain(&Domain::unknown(&plan.domain), None, now()).await?;
-    }
+    pin(store, plan, stored, &from).await?;
     if !store.switch_selector(&plan.domain, &from, &to, now()).await? {
         bail!("another rotation was quicker: look with `postrider domain check {}`", plan.domain);
     }
@@ -125,6 +131,22 @@ async fn rotate(config: &Config, args: &Args, plan: &Plan, store: &Store) -> any
         hint(&format!("These senders name their selector and do not follow: {}", names.join(", ")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Notes that `from` signs, until it is switched.
+async fn pin(store: &Store, plan: &Plan, mut stored: Option<Domain>, from: &str) -> anyhow::Result<()> {
+    for _ in 0..TRIES {
+        let domain = stored.unwrap_or_else(|| Domain::unknown(&plan.domain));
+        let pinned = Domain { selector: Some(from.to_owned()), ..domain.clone() };
+        if domain.selector == pinned.selector || store.save_domain(&pinned, None, now()).await? {
+            return Ok(());
+        }
+        stored = store.domain(&plan.domain).await?;
+        if signs_now(plan, stored.as_ref()).as_deref() != Some(from) {
+            break;
+        }
+    }
+    bail!("another rotation was quicker: look with `postrider domain check {}`", plan.domain)
 }
 
 /// The selector of the senders that follow a rotation.
@@ -171,7 +193,7 @@ fn make(config: &Config, args: &Args, from: &str) -> anyhow::Result<ExitCode> {
         hint(&made.next_steps());
         hint(&format!("and, when it says that {selector} is in order: postrider domain rotate {}", args.domain));
         hint(&format!(
-            "Until then {from} signs on. A sender with several keys needs no `selector`: the first by name signs."
+            "Until then {from} signs on, wherever the new table stands: that is noted in the store. A sender needs no `selector`."
         ));
     }
     Ok(ExitCode::SUCCESS)

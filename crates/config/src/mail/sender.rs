@@ -19,7 +19,8 @@ pub struct Sender {
     /// Where answers go; none: to the address itself.
     #[serde(default)]
     pub reply_to: Option<String>,
-    /// The selector of the DKIM key, where the domain has several; none: the first by name.
+    /// The selector of the DKIM key, where the domain has several; none: the first by the name of its table, unless the store
+    /// knows which one signs.
     #[serde(default)]
     pub selector: Option<String>,
     /// What kind of mail it sends.

@@ -54,6 +54,8 @@ pub struct Domain {
     pub previous_selector: Option<String>,
     /// When that changed.
     pub switched_at: Option<Timestamp>,
+    /// A fingerprint of the configuration that the last check was of.
+    pub plan: Option<String>,
     /// Where it stands with further relays. All else here is about the first one.
     pub relays: Vec<DomainRelay>,
 }
@@ -77,6 +79,7 @@ impl Domain {
             selector: None,
             previous_selector: None,
             switched_at: None,
+            plan: None,
             relays: Vec::new(),
         }
     }
@@ -85,7 +88,7 @@ impl Domain {
 macro_rules! domain_columns {
     () => {
         "name, state, revision, checked_at, verified_at, failing_since, unclear_in_a_row, next_check_at, told, reason, \
-         report, selector, previous_selector, switched_at"
+         report, selector, previous_selector, switched_at, plan"
     };
 }
 
@@ -107,6 +110,7 @@ impl Record for Domain {
             selector: row.get("selector")?,
             previous_selector: row.get("previous_selector")?,
             switched_at: at("switched_at")?,
+            plan: row.get("plan")?,
             relays: Vec::new(),
         })
     }
@@ -169,14 +173,15 @@ impl Store {
         let statement = match domain.revision {
             0 => transaction.sql(
                 "INSERT INTO domains (name, state, revision, checked_at, verified_at, failing_since, unclear_in_a_row,
-                     next_check_at, told, reason, report, selector, previous_selector, switched_at)
-                 VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, $9, $10, $11, NULL, NULL, NULL)
+                     next_check_at, told, reason, report, plan, selector, previous_selector, switched_at)
+                 VALUES ($1, $2, $3 + 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, NULL, NULL)
                  ON CONFLICT (name) DO NOTHING",
             ),
             _ => transaction.sql(
                 "UPDATE domains
                  SET state = $2, revision = revision + 1, checked_at = $4, verified_at = $5, failing_since = $6,
-                     unclear_in_a_row = $7, next_check_at = $8, told = $9, reason = $10, report = $11
+                     unclear_in_a_row = $7, next_check_at = $8, told = $9, reason = $10, report = $11, plan = $12,
+                     selector = $13
                  WHERE name = $1 AND revision = $3",
             ),
         };
@@ -192,6 +197,8 @@ impl Store {
             .bind(domain.told)
             .bind(domain.reason.as_deref())
             .bind(domain.report.as_ref().map(Json))
+            .bind(domain.plan.as_deref())
+            .bind(domain.selector.as_deref())
             .run()
             .await?;
         if written == 0 {
@@ -224,7 +231,7 @@ impl Store {
     }
 
     /// From now on another selector signs. `from` is the one that signs until now. Answers `false` if the domain is not
-    /// stored, or that selector signs already.
+    /// stored, another one is stored to sign, or that selector signs already.
     ///
     /// # Errors
     /// As the database says.

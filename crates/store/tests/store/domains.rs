@@ -30,6 +30,7 @@ on_both! {
             told: true,
             reason: Some("spf.record (example.test): none".to_owned()),
             report: Some(json!({ "findings": [] })),
+            plan: Some("0123abcd".to_owned()),
             relays: ["a.relay.test:25", "b.relay.test:587"]
                 .map(|relay| DomainRelay::of(relay, Domain { told: true, unclear_in_a_row: 2, checked_at: Some(at(4)), ..Domain::unknown("x") }))
                 .to_vec(),
@@ -89,7 +90,8 @@ on_both! {
         assert_eq!(domain.switched_at, Some(at(7)));
         assert!(world.store.save_domain(&domain, None, at(9)).await.unwrap());
         let kept = world.store.domain("example.test").await.unwrap().unwrap();
-        assert_eq!(kept.selector.as_deref(), Some("s2"), "a check does not touch it");
+        assert_eq!(kept.selector.as_deref(), Some("s2"), "a check leaves it as it found it");
+        assert!(!world.store.save_domain(&Domain { selector: None, ..domain }, None, at(9)).await.unwrap());
         assert!(world.store.switch_selector("example.test", "s2", "s3", at(10)).await.unwrap());
     }
 
@@ -100,9 +102,13 @@ on_both! {
             assert!(matches!(world.store.begin_sending(mail.id, 7, at(1)).await.unwrap(), Begun::Begun(_)));
         }
         assert!(world.store.mark_held(one.id, 7, &report, at(2)).await.unwrap());
-        assert_eq!(world.store.held_mails(&["hello", "bookings"], 10).await.unwrap(), [one.id]);
-        assert!(world.store.held_mails(&["hello"], 10).await.unwrap().is_empty());
-        assert!(world.store.held_mails(&[], 10).await.unwrap().is_empty());
+        assert_eq!(world.store.held_mails(&["hello", "bookings"], &[], 10).await.unwrap(), [one.id]);
+        assert!(world.store.held_mails(&["hello"], &[], 10).await.unwrap().is_empty());
+        assert!(world.store.held_mails(&[], &[], 10).await.unwrap().is_empty());
+        assert_eq!(world.store.held_templates().await.unwrap(), [one.template.clone()]);
+        assert!(world.store.held_mails(&["bookings"], &[one.template.clone()], 10).await.unwrap().is_empty());
+        let others = ["none_of_these".to_owned(), "nor_this".to_owned()];
+        assert_eq!(world.store.held_mails(&["hello", "bookings"], &others, 10).await.unwrap(), [one.id]);
         assert_eq!(world.store.held_counts().await.unwrap(), [("bookings".to_owned(), 1)].into());
         assert!(matches!(world.store.release_delivery(one.id, fresh_id(), by(), at(3)).await.unwrap(), Moved::Done(_)));
         assert!(world.store.held_counts().await.unwrap().is_empty());
