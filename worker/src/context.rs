@@ -11,6 +11,7 @@ use telemetry::metrics::Meters;
 use crate::alerts::Intake;
 use crate::bookings::BookingRules;
 use crate::heartbeats::HeartbeatRules;
+use crate::lacking::Lacking;
 use crate::mailer::Mailer;
 use crate::notices::Notices;
 use crate::search::SearchSettings;
@@ -36,6 +37,8 @@ pub struct Context {
     pub alerts: Intake,
     /// The way to the operators.
     pub notices: Notices,
+    /// What mails ask for and this process does not have.
+    pub lacking: Arc<Lacking>,
     /// What holds for bookings and reminders.
     pub bookings: Arc<BookingRules>,
     /// From when on the platform tells of itself.
@@ -68,6 +71,7 @@ impl Context {
             chance: Arc::new(Chance::system()),
             mailer: None,
             notices: Notices::default(),
+            lacking: Arc::default(),
             bookings: Arc::default(),
             watch: Arc::default(),
             search: SearchSettings::default(),

@@ -21,6 +21,7 @@ pub mod gate;
 pub mod heartbeats;
 pub mod intents;
 pub mod jobs;
+pub mod lacking;
 pub mod layers;
 pub mod mailer;
 pub mod notices;

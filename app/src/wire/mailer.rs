@@ -29,7 +29,7 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     let fallback = second.transpose().context("mail.fallback")?.map(Fallback::new);
     let transport = SmtpTransport::new(relay_config(mail, relay, ehlo_name)).context("mail.transport")?;
     let renderer = Arc::new(Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?);
-    let gate = Arc::new(super::gate::gate(config)?);
+    let gate = Arc::new(super::gate::gate(config)?.knowing(renderer.names()));
     let recipients = recipients(mail)?;
     Ok(Some(Mailer { renderer, senders, gate, recipients, transport, fallback, paces: Paces::default() }))
 }

@@ -39,6 +39,7 @@ use telemetry::metrics::Meters;
 use worker::alerts::Intake;
 use worker::bookings::BookingRules;
 use worker::heartbeats::HeartbeatRules;
+use worker::lacking::Lacking;
 use worker::{Context, Gate, Notices, Registry};
 
 /// The parts that the API and the worker share.
@@ -112,6 +113,7 @@ impl Parts {
             mailer: mailer::mailer(&self.config)?.map(Arc::new),
             alerts: self.alerts.clone(),
             notices: self.notices()?,
+            lacking: Arc::new(Lacking::new(self.config.queue.unknown_grace)),
             bookings: Arc::clone(&self.bookings),
             watch: Arc::new(watch::watch_rules(&self.config)),
             search: search_settings(&self.config),

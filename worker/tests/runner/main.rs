@@ -9,6 +9,7 @@ mod domain;
 mod gate;
 mod hands;
 mod heartbeats;
+mod lacking;
 mod mails;
 mod relays;
 mod search_report;

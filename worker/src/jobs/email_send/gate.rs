@@ -55,7 +55,7 @@ impl Send<'_> {
     /// Writes that a mail is held. If its domain was mended in the same moment, it is released again at once.
     pub(super) async fn held(&self, halt: Halt, delivery: &Delivery) -> Outcome {
         let outcome = self.halted(halt).await;
-        if let Ok(sender) = self.sender(delivery)
+        if let Some(sender) = self.sender(delivery)
             && let Err(error) = self.mailer.gate.was_held(self.context.means(), sender.profile.address.domain()).await
         {
             debug!(%error, "whether the domain was mended meanwhile is not known: its next check releases the mail");
@@ -68,7 +68,7 @@ impl Send<'_> {
         if !mail::gate::speaks_of_authentication(enhanced, text) {
             return;
         }
-        let Ok(sender) = self.sender(delivery) else { return };
+        let Some(sender) = self.sender(delivery) else { return };
         let domain = sender.profile.address.domain();
         warn!(delivery_id = %self.id, domain, enhanced, "a receiver refused for want of authentication");
         if let Err(error) = self.mailer.gate.doubt(self.context.means(), domain).await {

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// | halt | the mail | its job |
 /// |---|---|---|
-/// | `Held` | `held`, until its domain is mended or a person releases it | completed |
+/// | `Held` | `held`, until its domain is mended, what it lacks is there, or a person releases it | completed |
 /// | `Suppressed` | `suppressed` | completed |
 /// | `Expired` | `expired` | completed |
 /// | `CalledOff` | `cancelled` | completed |
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// | `Unsendable` | `failed` | dead: redriven after a repair, it takes the mail up again |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Halt {
-    /// Its domain would not authenticate.
+    /// Its domain would not authenticate, or its sender or template is not there.
     Held(String),
     /// The recipient must not be written to.
     Suppressed(String),
@@ -29,6 +29,6 @@ pub enum Halt {
         /// When to look again.
         wait: Duration,
     },
-    /// It cannot be made: the template, the sender or the address is at fault.
+    /// It cannot be made: the template, its data or the address is at fault.
     Unsendable(String),
 }

@@ -8,7 +8,7 @@
 //!
 //! The path, one file a step:
 //! 1. `begin`: the row becomes this attempt's, or says why there is nothing to send.
-//! 2. `sender`: the profile that it comes from.
+//! 2. `sender`: the profile that it comes from. `lacking`: a mail whose sender or template this worker lacks waits.
 //! 3. `gate`: would this domain's mail authenticate at the receiver, and by which relay? If by none, it is held.
 //! 4. `destination`, `suppression`: may mail leave to this address, and may this person be written to?
 //! 5. `send_time`: is it still worth sending, now?
@@ -24,6 +24,7 @@ mod begin;
 mod destination;
 mod gate;
 mod halt;
+mod lacking;
 mod ledger;
 mod render;
 mod send_time;
@@ -101,7 +102,7 @@ impl<'a> Send<'a> {
 
     /// Everything before the relay.
     async fn prepare(&self, delivery: &Delivery) -> Result<transport::Ready, Halt> {
-        let sender = self.sender(delivery)?;
+        let sender = self.known_sender(delivery).await?;
         let way = self.pass_gate(sender).await?;
         let to = self.destination(delivery).await?;
         self.pass_suppression(delivery).await?;

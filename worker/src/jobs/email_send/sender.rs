@@ -3,12 +3,24 @@
 use store::Delivery;
 
 use super::{Halt, Send};
+use crate::lacking::Lack;
 use crate::mailer::Sender;
 
 impl<'a> Send<'a> {
-    pub(super) fn sender(&self, delivery: &Delivery) -> Result<&'a Sender, Halt> {
-        let senders = &self.mailer.senders;
-        let missing = || Halt::Unsendable(format!("no sender {:?} is configured", delivery.sender));
-        senders.get(&delivery.sender).ok_or_else(missing)
+    /// The sender; a mail of one that this worker does not have waits for a worker that has it.
+    pub(super) async fn known_sender(&self, delivery: &Delivery) -> Result<&'a Sender, Halt> {
+        let lack = || Lack::Sender(delivery.sender.clone());
+        match self.sender(delivery) {
+            Some(sender) => {
+                self.has(delivery, lack()).await;
+                Ok(sender)
+            }
+            None => Err(self.lacks(delivery, lack()).await),
+        }
+    }
+
+    /// The sender, if this worker has it.
+    pub(super) fn sender(&self, delivery: &Delivery) -> Option<&'a Sender> {
+        self.mailer.senders.get(&delivery.sender)
     }
 }

@@ -12,6 +12,7 @@ use store::Delivery;
 use super::render::unsendable;
 use super::{Halt, Send};
 use crate::email_content::{self, EmailBody};
+use crate::lacking::Lack;
 
 /// When a store that did not answer, or a key that is missing, is asked for again.
 const WAIT: Duration = Duration::from_secs(30);
@@ -45,7 +46,8 @@ impl Send<'_> {
         if words.rendered.is_none() {
             let locale = Locale::or_english(delivery.locale.as_deref());
             let (renderer, data) = (&self.mailer.renderer, with_link(&delivery.data, unsubscribe.as_deref()));
-            words.rendered = Some(renderer.render(&delivery.template, &locale, &data).map_err(unsendable)?);
+            let rendered = renderer.render(&delivery.template, &locale, &data);
+            words.rendered = Some(self.filled(delivery, rendered, RenderError::to_string).await?);
             words.attachments = renderer.charts(&delivery.template, &data).map_err(unsendable)?;
         }
         if words.to.is_empty() {
@@ -80,9 +82,10 @@ impl Send<'_> {
             EmailBody::Template(data) => {
                 let (renderer, template) = (&self.mailer.renderer, delivery.template.as_str());
                 let locale = Locale::or_english(delivery.locale.as_deref());
-                let unfilled = |e: RenderError| unsendable(unfilled(&e));
-                attachments.extend(renderer.charts(template, data).map_err(unfilled)?);
-                renderer.render(template, &locale, data).map_err(unfilled)?
+                let rendered = renderer.render(template, &locale, data);
+                let rendered = self.filled(delivery, rendered, unfilled).await?;
+                attachments.extend(renderer.charts(template, data).map_err(|e| unsendable(unfilled(&e)))?);
+                rendered
             }
             EmailBody::Given { .. } => content.body.given().ok_or_else(|| unsendable("there are no words"))?,
         };
@@ -97,6 +100,24 @@ impl Send<'_> {
             attachments,
             sealed: true,
         })
+    }
+
+    /// What came of filling a template. One that this worker lacks may be there in another.
+    async fn filled(
+        &self,
+        delivery: &Delivery,
+        rendered: Result<Rendered, RenderError>,
+        told: impl Fn(&RenderError) -> String + std::marker::Send,
+    ) -> Result<Rendered, Halt> {
+        let lack = || Lack::Template(delivery.template.clone());
+        match rendered {
+            Ok(rendered) => {
+                self.has(delivery, lack()).await;
+                Ok(rendered)
+            }
+            Err(RenderError::UnknownTemplate(_)) => Err(self.lacks(delivery, lack()).await),
+            Err(e) => Err(unsendable(told(&e))),
+        }
     }
 
     /// The link by which a reader, or their mail program, ends a kind of mail (RFC 8058): only where there is one to end.
