@@ -53,8 +53,12 @@ impl Lack {
     #[must_use]
     pub fn notice(&self) -> Notice {
         let (title, what) = match self {
-            Self::Sender(name) => (format!("Mail of the sender {name} is held"), "sender under [mail.senders], with a key"),
-            Self::Template(name) => (format!("Mail of the template {name} is held"), "folder of this name, and no release"),
+            Self::Sender(name) => {
+                (format!("Mail of the sender {name} is held"), "sender under [mail.senders], with a key")
+            }
+            Self::Template(name) => {
+                (format!("Mail of the template {name} is held"), "folder of this name, and no release")
+            }
         };
         Notice {
             kind: self.kind().to_owned(),
@@ -132,7 +136,8 @@ mod tests {
     #[test]
     fn a_mail_waits_for_the_grace_and_not_beyond_its_deadline() {
         let lacking = Lacking::new(Duration::from_secs(600));
-        let wait = |deadline: Option<u64>, now: u64| lacking.wait(at(0), deadline.map(at), at(now)).map(|w| w.as_secs());
+        let wait =
+            |deadline: Option<u64>, now: u64| lacking.wait(at(0), deadline.map(at), at(now)).map(|w| w.as_secs());
         assert_eq!([wait(None, 0), wait(None, 590), wait(None, 600)], [Some(30), Some(10), None]);
         assert_eq!([wait(Some(60), 0), wait(Some(60), 50), wait(Some(60), 60)], [Some(30), Some(10), None]);
         assert_eq!(Lacking::new(Duration::ZERO).wait(at(0), None, at(0)), None);

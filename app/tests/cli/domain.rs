@@ -106,7 +106,8 @@ async fn a_rotation_makes_verifies_and_switches_and_the_first_record_stays() {
     let first = place.path("s1.pem");
     let made = json_of(&place, &["domain", "keygen", DOMAIN, "--selector", "s1", "--out", &first, "--json"], 0).await;
     publish(&dns, "s1._domainkey.example.test", made["value"].as_str().unwrap());
-    let place = place.with("MAIL__DKIM__A__SELECTOR", "s1").with("MAIL__DKIM__A__KEY_FILE", &first);
+    // The table of the first key comes last by its name: that must not decide which one signs.
+    let place = place.with("MAIL__DKIM__ZETA__SELECTOR", "s1").with("MAIL__DKIM__ZETA__KEY_FILE", &first);
 
     let step = json_of(&place, &["domain", "rotate", DOMAIN, "--json"], 0).await;
     assert_eq!(step["step"], "publish", "{step}");
@@ -115,6 +116,8 @@ async fn a_rotation_makes_verifies_and_switches_and_the_first_record_stays() {
     let (selector, file) = (step["selector"].as_str().unwrap(), step["key_file"].as_str().unwrap());
     let place = place.with("MAIL__DKIM__B__SELECTOR", selector).with("MAIL__DKIM__B__KEY_FILE", file);
 
+    let check = json_of(&place, &["domain", "check", DOMAIN, "--json"], 0).await;
+    assert_eq!(findings(&check, "dkim.probe")[0]["place"], "s1._domainkey.example.test", "the first one signs on");
     let early = json_of(&place, &["domain", "rotate", DOMAIN, "--json"], 1).await;
     assert_eq!(findings(&early, "dkim.record")[0]["severity"], "block");
     publish(&dns, step["name"].as_str().unwrap(), step["value"].as_str().unwrap());

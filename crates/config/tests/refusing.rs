@@ -368,7 +368,8 @@ fn a_heartbeat_and_a_report_that_cannot_be_are_named() {
 
 #[test]
 fn a_selector_that_no_key_of_the_senders_domain_has_stops_the_start() {
-    let table = "[mail]\ndomain = \"example.com\"\n[mail.senders.hello]\naddress = \"hello\"\nname = \"\"\nselector = \"zz\"\n";
+    let table =
+        "[mail]\ndomain = \"example.com\"\n[mail.senders.hello]\naddress = \"hello\"\nname = \"\"\nselector = \"zz\"\n";
     let none = refused_file("selector.toml", table);
     assert!(none.contains("mail.senders.hello.selector = \"zz\": there is no key of example.com"), "{none}");
     let keys = "[mail.dkim.a]\nselector = \"s1\"\nkey_file = \"k\"\n\

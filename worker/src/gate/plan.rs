@@ -204,7 +204,9 @@ mod tests {
         assert!(same(&|plan| plan.routes[0].egress.reverse()));
         assert!(!same(&|plan| plan.keys[0] = key("s1", &two)), "another key under the same name");
         assert!(!same(&|plan| plan.selectors = ["s2".to_owned()].into()));
-        assert!(!same(&|plan| plan.bounce_domain = "a.test".to_owned()) && !same(&|plan| plan.helo = "a.test".to_owned()));
+        assert!(
+            !same(&|plan| plan.bounce_domain = "a.test".to_owned()) && !same(&|plan| plan.helo = "a.test".to_owned())
+        );
         assert!(!same(&|plan| plan.routes[0].relay = "other.test:25".to_owned()));
         assert!(!same(&|plan| plan.routes[0].egress.truncate(1)) && !same(&|plan| plan.routes[0].includes.clear()));
         assert!(!same(&|plan| plan.routes.push(route("second.test:25"))));

@@ -17,11 +17,7 @@ const PAGE: u32 = 200;
 /// enqueued is waiting in the ledger, and the sweep enqueues it.
 ///
 /// What is of a template that is not among `templates` stays: a process that has it releases it.
-pub async fn held(
-    means: Means<'_>,
-    plan: &Plan,
-    templates: Option<&BTreeSet<String>>,
-) -> Result<usize, StoreError> {
+pub async fn held(means: Means<'_>, plan: &Plan, templates: Option<&BTreeSet<String>>) -> Result<usize, StoreError> {
     let senders: Vec<&str> = plan.senders.iter().map(String::as_str).collect();
     let domain = format!("the domain {}, mended", plan.domain);
     let mut lacking = Vec::new();

@@ -55,7 +55,9 @@ impl Job for DomainsCheck {
             let now = context.clock.now();
             let done = stored.is_some_and(|domain| match self.cause {
                 Cause::Due => domain.next_check_at.is_some_and(|due| due > now),
-                Cause::Start => gate.is_of_plan(&domain) && domain.checked_at.is_some_and(|at| after(at, JUST_NOW) > now),
+                Cause::Start => {
+                    gate.is_of_plan(&domain) && domain.checked_at.is_some_and(|at| after(at, JUST_NOW) > now)
+                }
                 Cause::FirstSend | Cause::Request | Cause::Schedule => false,
             });
             let word = match done {

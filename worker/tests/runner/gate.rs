@@ -374,7 +374,9 @@ async fn a_good_answer_for_one_configuration_lets_no_mail_of_another_leave() {
     assert_eq!(yard.pass().await, Decision::Send);
     // A worker starts with a key that is not published under its selector.
     let wrong = gate(&yard.dns, DEV_DOMAIN, &[("first", &DkimKey::generate().unwrap())]);
-    let Decision::Hold(why) = wrong.pass(means, DEV_DOMAIN).await.unwrap() else { panic!("its mail cannot be verified") };
+    let Decision::Hold(why) = wrong.pass(means, DEV_DOMAIN).await.unwrap() else {
+        panic!("its mail cannot be verified")
+    };
     assert!(why.contains("dkim."), "{why}");
     // The other one goes on, and neither makes the other look again and again.
     clock.advance(Duration::from_secs(10));
@@ -411,7 +413,8 @@ async fn what_signs_when_all_is_well_signs_on_whatever_key_the_configuration_get
     yard.dns.set_zone(zone);
     let two = gate(&yard.dns, DEV_DOMAIN, &[("early", &early), ("first", &first)]);
     assert_eq!(two.pass(yard.stage.context.means(), DEV_DOMAIN).await.unwrap(), Decision::Send);
-    let message = b"From: a@postrider.test\r\nTo: b@example.com\r\nSubject: s\r\nDate: Mon, 1 Mar 2027 09:00:00 +0000\r\n\
+    let message =
+        b"From: a@postrider.test\r\nTo: b@example.com\r\nSubject: s\r\nDate: Mon, 1 Mar 2027 09:00:00 +0000\r\n\
                     Message-ID: <a@postrider.test>\r\n\r\nHello\r\n";
     let signed = two.signer(&sender(&early, "early")).sign(message, yard.stage.context.clock.now()).unwrap();
     let signed = String::from_utf8(signed).unwrap().replace("\r\n\t", "");

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use job::{Clock, JobId, JobState};
-use mail::Renderer;
-use mail::zone::DEV_DOMAIN;
+use mail::zone::{DEV_DOMAIN, ehlo_name};
+use mail::{RecipientRule, RelayConfig, Renderer, SmtpTransport};
 use outbound::{Client, Settings, SystemResolver};
 use serde_json::{Value, json};
 use store::{AttemptOutcome, Category, Delivery, DeliveryState, NewDelivery};
@@ -15,6 +15,7 @@ use worker::gate::{Cause, watch};
 use worker::lacking::Lacking;
 use worker::mailer::Sender;
 use worker::notices::Webhook;
+use worker::pace::Paces;
 use worker::{Mailer, Notices};
 
 use crate::domain::gate;
@@ -50,8 +51,16 @@ fn equip(post: &mut Post, senders: HashMap<String, Sender>, templates: Option<Pa
     let renderer = Arc::new(Renderer::new(templates.as_deref()).unwrap());
     let gate = gate(&post.dns, DEV_DOMAIN, &[("runner", &post.key)]);
     let gate = Arc::into_inner(gate).unwrap().knowing(renderer.names());
-    let mailer = Arc::into_inner(post.stage.context.mailer.take().unwrap()).unwrap();
-    post.stage.context.mailer = Some(Arc::new(Mailer { renderer, senders, gate: Arc::new(gate), ..mailer }));
+    let relay = RelayConfig::plain(post.catcher.addr(), &ehlo_name(DEV_DOMAIN));
+    post.stage.context.mailer = Some(Arc::new(Mailer {
+        renderer,
+        senders,
+        gate: Arc::new(gate),
+        recipients: RecipientRule::default(),
+        transport: SmtpTransport::new(relay).unwrap(),
+        fallback: None,
+        paces: Paces::default(),
+    }));
 }
 
 fn bookings(post: &Post) -> HashMap<String, Sender> {
@@ -158,7 +167,7 @@ async fn a_mail_of_a_template_that_this_worker_lacks_waits_is_held_and_leaves_wh
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mail_of_a_sender_that_this_worker_lacks_is_sent_by_the_next_that_has_it() {
     let (mut post, notices) = open().await;
-    post.stage.context.lacking = Arc::new(Lacking::new(Duration::from_secs(2)));
+    post.stage.context.lacking = Arc::new(Lacking::new(Duration::from_secs(20)));
     equip(&mut post, HashMap::new(), None);
     let early = post.send_to("zoe@one.example", Category::Booking).await;
     let runner = post.stage.runner(|_| {});
@@ -215,7 +224,8 @@ async fn a_grace_does_not_outlast_the_mail() {
     post.stage.enqueue(worker::intents::delivery(&written[0], now)).await;
     let mail = testkit::wait_for("the mail to end", PATIENCE, async || {
         let mail = post.delivery(id).await;
-        (!matches!(mail.state, DeliveryState::Queued | DeliveryState::Sending | DeliveryState::Deferred)).then_some(mail)
+        (!matches!(mail.state, DeliveryState::Queued | DeliveryState::Sending | DeliveryState::Deferred))
+            .then_some(mail)
     })
     .await;
     assert!(matches!(mail.state, DeliveryState::Held | DeliveryState::Expired), "{mail:?}");

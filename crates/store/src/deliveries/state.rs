@@ -14,7 +14,8 @@ words! {
         Sent = "sent",
         /// A temporary failure; there will be another attempt.
         Deferred = "deferred",
-        /// Not sent, because the sender's domain would not authenticate; released by a repair or a person.
+        /// Not sent, because the sender's domain would not authenticate, or because no worker has its sender or template;
+        /// released by a repair or a person.
         Held = "held",
         /// Not sent, because the recipient must not be written to.
         Suppressed = "suppressed",

@@ -53,7 +53,7 @@ pub enum Event {
     ReplyLost,
     /// The attempt finds that its deadline has passed.
     TooLate,
-    /// The attempt finds that its domain would not authenticate.
+    /// The attempt finds that its domain would not authenticate, or that its worker lacks its sender or template.
     NotAuthentic,
     /// The attempt finds that its recipient must not be written to.
     Unwanted,
@@ -249,7 +249,7 @@ impl Event {
             Self::Refused => "refused for good, or cannot be made",
             Self::ReplyLost => "the answer after the dot is lost",
             Self::TooLate => "its deadline has passed",
-            Self::NotAuthentic => "its domain would not authenticate",
+            Self::NotAuthentic => "its domain would not authenticate, or what it needs is not there",
             Self::Unwanted => "its recipient must not be written to",
             Self::Untrue => "what it says is no longer so",
             Self::Cancel => "cancel: a person, or a newer version of its booking",

@@ -34,7 +34,8 @@ pub(super) async fn lets_in(
         (false, None) => return PASSES.broken(domain, format!("does not include {include}, the relay")),
     }
     if !walks.iter().all(|(_, walked)| walked.lets_in.contains(&relay)) {
-        let found = format!("includes {include}, the relay, but what it matches does not pass: take the sign before it away");
+        let found =
+            format!("includes {include}, the relay, but what it matches does not pass: take the sign before it away");
         return PASSES.broken(domain, found);
     }
     let addresses = match addresses(subject, &relay, lookups).await {

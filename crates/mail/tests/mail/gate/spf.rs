@@ -173,7 +173,10 @@ async fn a_relay_that_is_included_so_that_it_does_not_pass_is_not_let_in() {
         ("v=spf1 ?include:spf.relay.test -all", "does not pass"),
         ("v=spf1 -include:spf.relay.test -all", "does not pass"),
         ("v=spf1 -include:mid.example.test -all", "does not pass"),
-        ("v=spf1 -ip4:198.51.100.0/24 include:spf.relay.test -all", "fail for 198.51.100.0, an address of spf.relay.test"),
+        (
+            "v=spf1 -ip4:198.51.100.0/24 include:spf.relay.test -all",
+            "fail for 198.51.100.0, an address of spf.relay.test",
+        ),
     ] {
         desk.txt(BOUNCE, &[record]).says("spf.passes", Severity::Block, word).await;
         let publish = desk.worst("spf.passes").await.publish.unwrap().value;
