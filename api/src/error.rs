@@ -195,6 +195,12 @@ impl ApiError {
         self
     }
 
+    /// Whether it names this field.
+    #[must_use]
+    pub fn is_about(&self, field: &str) -> bool {
+        self.0.errors.iter().any(|error| error.field == field)
+    }
+
     /// 404 with what was looked for.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(Fault::NotFound, detail)

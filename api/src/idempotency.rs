@@ -11,7 +11,7 @@ use crate::error::{ApiError, Fault};
 use crate::exact::canonical;
 
 /// The header's name, as in the answers.
-const HEADER: &str = "Idempotency-Key";
+pub const HEADER: &str = "Idempotency-Key";
 /// The longest key.
 const LONGEST: usize = 255;
 

@@ -334,7 +334,7 @@ async fn a_bounce_suppresses_only_whom_it_proves() {
         "somebody else's address"
     );
     assert_eq!(hand_in(dsn(&from, "Ana@people.example", "5.1.1")).await, (true, true, true));
-    assert_eq!(hand_in(dsn(&from, "Ana@people.example", "5.1.1")).await, (true, false, true), "once");
+    assert_eq!(hand_in(dsn(&from, "Ana@people.example", "5.1.1")).await, (true, false, false), "once");
     let listed = town.get("/v1/suppressions?address=ana@people.example").await;
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     assert_eq!(listed["items"][0]["reason"], "hard_bounce");
@@ -347,13 +347,16 @@ async fn a_bounce_suppresses_only_whom_it_proves() {
     let other = accepted["deliveries"][0]["id"].as_str().unwrap().to_owned();
     town.reaches(&other, "sent").await;
     let from = envelope_sender(&town, &other).await;
-    let arf = format!(
-        "From: fbl@mx.example\r\nTo: fbl@postrider.test\r\nMIME-Version: 1.0\r\n\
+    let arf = |kind: &str| {
+        format!(
+            "From: fbl@mx.example\r\nTo: fbl@postrider.test\r\nMIME-Version: 1.0\r\n\
          Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\n\
-         Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nUser-Agent: x/1\r\nVersion: 1\r\n\
+         Content-Type: message/feedback-report\r\n\r\nFeedback-Type: {kind}\r\nUser-Agent: x/1\r\nVersion: 1\r\n\
          Original-Mail-From: <{from}>\r\nOriginal-Rcpt-To: <ben@people.example>\r\n--b--\r\n"
-    );
-    assert_eq!(hand_in(arf).await, (true, true, true));
+        )
+    };
+    assert_eq!(hand_in(arf("auth-failure")).await, (true, true, false), "a machine says so, and of the mail");
+    assert_eq!(hand_in(arf("abuse")).await, (true, true, true));
     let listed = town.get("/v1/suppressions?address=ben@people.example").await;
     assert_eq!(listed["items"][0]["reason"], "complaint");
     let (status, refused) = town.post("/v1/inbound/dsn", &json!({})).await;

@@ -1,8 +1,9 @@
 //! How fast the domains of recipients want their mail.
 //!
 //! 1. Nobody is slowed down until a domain says so: 421, or an enhanced code 4.7.x (RFC 3463 §3.8), about a mail.
-//! 2. Then its mails come at half the pace at which they came in the last minute, out of a token bucket; each further word
-//!    halves again. Other domains notice nothing.
+//! 2. Then its mails come at half the pace at which they came in the last minute, out of a token bucket. Each further word
+//!    halves again, unless it comes so soon that it may be about mails that were under way already. Other domains notice
+//!    nothing.
 //! 3. Each minute without such a word doubles the pace, until it is beyond what was there before; then it is forgotten.
 
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ use jiff::Timestamp;
 const HELD: usize = 4_096;
 /// Over how long the usual pace is taken, and how long a slow one lasts before it is doubled, in seconds.
 const WINDOW: f64 = 60.0;
+/// What is said within so many seconds of a change is about mails that had left before it.
+const ECHO: f64 = 5.0;
 /// The slowest, in mails a second: one in a quarter of a minute.
 const SLOWEST: f64 = 1.0 / 15.0;
 
@@ -29,6 +32,8 @@ struct Pace {
     /// Since when is counted, and how many there were.
     since: Timestamp,
     count: u32,
+    /// Mails a second in the window before.
+    before: f64,
     slowed: Option<Slowed>,
 }
 
@@ -60,10 +65,14 @@ impl Paces {
         }
         let pace = match domains.get_mut(domain) {
             Some(pace) => pace,
-            None => domains.entry(domain.to_owned()).or_insert(Pace { since: now, count: 0, slowed: None }),
+            None => {
+                domains.entry(domain.to_owned()).or_insert(Pace { since: now, count: 0, before: 0.0, slowed: None })
+            }
         };
-        if seconds(pace.since, now) >= WINDOW {
-            (pace.since, pace.count) = (now, 0);
+        let counted = seconds(pace.since, now);
+        if counted >= WINDOW {
+            let before = f64::from(pace.count) / counted;
+            (pace.since, pace.count, pace.before) = (now, 0, before);
         }
         if let Some(slowed) = &mut pace.slowed {
             if slowed.recovered(now) {
@@ -80,8 +89,10 @@ impl Paces {
     pub fn slow_down(&self, domain: &str, now: Timestamp) {
         let mut domains = self.domains();
         let Some(pace) = domains.get_mut(domain) else { return };
-        let usual = f64::from(pace.count) / seconds(pace.since, now).max(1.0);
+        // A window that has just begun knows less than the one before it.
+        let usual = (f64::from(pace.count) / seconds(pace.since, now).max(1.0)).max(pace.before);
         match &mut pace.slowed {
+            Some(slowed) if seconds(slowed.changed, now) < ECHO => {}
             Some(slowed) => (slowed.rate, slowed.changed) = ((slowed.rate / 2.0).max(SLOWEST), now),
             None => {
                 let rate = (usual / 2.0).max(SLOWEST);
@@ -173,13 +184,35 @@ mod tests {
     fn the_wait_that_is_named_is_enough_and_the_slowest_pace_is_four_a_minute() {
         let paces = Paces::default();
         paces.take("a.test", at(0.0)).unwrap();
-        for _ in 0..20 {
-            paces.slow_down("a.test", at(0.0));
+        for n in 0..20 {
+            paces.slow_down("a.test", at(f64::from(n) * 6.0));
         }
-        let wait = paces.take("a.test", at(0.0)).unwrap_err();
+        let last = 19.0 * 6.0;
+        paces.take("a.test", at(last)).unwrap();
+        let wait = paces.take("a.test", at(last)).unwrap_err();
         assert_eq!(wait.as_secs(), 15);
-        paces.take("a.test", at(wait.as_secs_f64())).unwrap();
-        assert!(paces.take("a.test", at(wait.as_secs_f64())).is_err());
+        paces.take("a.test", at(last + wait.as_secs_f64())).unwrap();
+        assert!(paces.take("a.test", at(last + wait.as_secs_f64())).is_err());
+    }
+
+    #[test]
+    fn answers_to_mails_that_were_under_way_halve_once() {
+        let paces = Paces::default();
+        assert_eq!(through(&paces, "a.test", 0.0, 10.0), 1_000);
+        for n in 0..16 {
+            paces.slow_down("a.test", at(10.0 + f64::from(n) * 0.1));
+        }
+        let half = through(&paces, "a.test", 12.0, 10.0);
+        assert!((440..=620).contains(&half), "{half}");
+    }
+
+    #[test]
+    fn a_word_at_the_beginning_of_a_minute_halves_what_was_usual_before_it() {
+        let paces = Paces::default();
+        assert_eq!(through(&paces, "a.test", 0.0, 60.5), 6_050);
+        paces.slow_down("a.test", at(60.5));
+        let half = through(&paces, "a.test", 60.5, 10.0);
+        assert!((440..=550).contains(&half), "{half}");
     }
 
     #[test]

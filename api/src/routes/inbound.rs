@@ -15,7 +15,7 @@ use mail::report::{Action, Report, ReportContent, read};
 use mail::verp::Verp;
 use secrets::Purpose;
 use serde::Serialize;
-use store::{Covers, Delivery, DeliveryEvent, DeliveryEventKind, NewSuppression, SuppressionReason};
+use store::{Covers, Delivery, DeliveryEvent, DeliveryEventKind, ERASED_ADDRESS, NewSuppression, SuppressionReason};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -107,12 +107,15 @@ async fn dsn(
         kind: learned.kind,
         verified,
         status: learned.status,
-        text: learned.text.clone(),
+        // It names the address, and who was erased is not written down again.
+        text: learned.text.clone().filter(|_| delivery.recipient != ERASED_ADDRESS),
     };
     let recorded = state.store.add_delivery_event(new_id(&state), &event, &raw).await?;
     let reason = match learned.suppress {
         Err(why) => Err(why),
         Ok(_) if !verified => Err("the report does not prove that it is about this mail"),
+        // Somebody may have lifted what followed from it then.
+        Ok(_) if !recorded => Err("this report was handed in before"),
         Ok(reason) => Ok(reason),
     };
     if let Ok(reason) = reason {
@@ -182,7 +185,7 @@ fn learn(report: &Report, delivery: &Delivery) -> Learned {
             let suppress = match complaint.is_unwanted() {
                 _ if other => Err("its recipient is not the recipient of this mail"),
                 true => Ok(SuppressionReason::Complaint),
-                false => Err("it says that the mail is wanted"),
+                false => Err("it is not a reader who says that the mail is unwanted"),
             };
             let text = Some(cut(&complaint.kind));
             Learned { kind: DeliveryEventKind::Complaint, status: None, text, suppress }

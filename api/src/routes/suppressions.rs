@@ -154,6 +154,9 @@ async fn add(
 ) -> Result<(StatusCode, Json<SuppressionView>), ApiError> {
     let body: NewSuppressionBody = parse(&text)?;
     let address: EmailAddress = body.address.parse().map_err(|e| ApiError::invalid("address", format!("{e}")))?;
+    if address.as_str().starts_with("*@") {
+        return Err(ApiError::invalid("address", "one address is expected: whole domains are not suppressed"));
+    }
     let covers = match body.covers.as_deref() {
         None => Covers::All,
         Some(word) => word.parse().map_err(|_| ApiError::invalid("covers", "all or report is expected"))?,

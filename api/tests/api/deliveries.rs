@@ -22,7 +22,7 @@ async fn mail_in(app: &App, state: DeliveryState) -> Uuid {
     if state == DeliveryState::Queued {
         return id;
     }
-    app.store.begin_sending(id, TOKEN, now()).await.unwrap();
+    app.store.begin_sending(id, id, TOKEN, now()).await.unwrap();
     let wire = OnTheWire { message_id: "<m@example.com>".to_owned(), subject: "Welcome".to_owned() };
     app.store.mark_data(id, TOKEN, &wire, now()).await.unwrap();
     let report = AttemptReport { text: Some("no answer after the dot".to_owned()), ..AttemptReport::default() };

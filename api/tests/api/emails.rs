@@ -22,6 +22,21 @@ fn welcome(data: Value) -> Value {
     json!({"template": "welcome", "subject": null, "text": null, "data": data})
 }
 
+/// A password reset, with some of its data changed.
+fn reset(with: Value) -> Value {
+    let mut data = json!({"recipient": {"name": "Zoe"}, "url": "https://x.example/r", "valid_for": "1 hour", "requested_from": null});
+    data.as_object_mut().unwrap().extend(with.as_object().unwrap().clone());
+    json!({"template": "password_reset", "text": null, "subject": null, "data": data})
+}
+
+/// The mail about a login, whose subject names the device.
+fn login(device: &str) -> Value {
+    let data = json!({
+        "recipient": {"name": "Zoe"}, "device": device, "when": "now", "location": null, "ip": null, "secure_url": null,
+    });
+    json!({"template": "new_device_login", "text": null, "subject": null, "data": data})
+}
+
 async fn refused(app: &App, with: Value) -> Vec<String> {
     app.post("/v1/emails", &mail(with)).send().await.problem(422)
 }
@@ -42,6 +57,7 @@ async fn every_field_that_is_wrong_is_named() {
         (json!({"text": null}), "text"),
         (json!({"text": null, "html": "<img src='x'>"}), "text"),
         (json!({"text": "a\u{0}b"}), "text"),
+        (json!({"text": null, "html": "<div>".repeat(100_000)}), "html"),
         (json!({"category": "spam"}), "category"),
         (json!({"locale": "de_"}), "locale"),
         (json!({"send_at": "2099-01-01T00:00:00Z"}), "send_at"),
@@ -67,7 +83,13 @@ async fn every_field_that_is_wrong_is_named() {
         (json!({"template": "booking_confirmed_student", "text": null, "subject": null, "data": {}}), "data."),
         (welcome(json!({"recipient": {"name": {"first": "Ana"}}, "url": "https://x.example"})), "data.recipient.name"),
         (welcome(json!("Ana")), "data"),
-        (welcome(json!({"recipient": {"name": "Ana"}, "url": "javascript:alert(1)"})), "data"),
+        (welcome(json!({"recipient": {"name": "Ana"}, "url": "javascript:alert(1)"})), "data.url"),
+        (reset(json!({"recipient": {"name": {"a": 1}}})), "data.recipient.name"),
+        (reset(json!({"recipient": {"name": "Zoe,\n\nCall +1 900"}})), "data.recipient.name"),
+        (reset(json!({"url": null})), "data.url"),
+        (reset(json!({"url": "javascript:alert(1)"})), "data.url"),
+        (reset(json!({"valid_for": "a\u{7}"})), "data.valid_for"),
+        (login(&"x".repeat(2_000)), "data"),
     ] {
         let fields = refused(&app, with.clone()).await;
         assert!(
@@ -144,6 +166,38 @@ async fn keys_need_the_scope_and_the_sdk_is_told_in_its_own_words() {
 }
 
 #[tokio::test]
+async fn who_may_only_read_does_not_see_a_subject_that_was_sealed() {
+    let app = App::start().await;
+    let accepted = app.post("/emails", &mail(json!({"subject": "Your code is 123456"}))).send().await.expect(200);
+    let path = format!("/emails/{}", accepted["id"].as_str().unwrap());
+    assert_eq!(app.get(&path).send().await.expect(200)["subject"], "Your code is 123456");
+    let key = new_key(&app.store, &[Scope::JobsRead], None).await;
+    assert_eq!(app.get(&path).key(&key).send().await.expect(200)["subject"], "(sealed)");
+}
+
+#[tokio::test]
+async fn another_list_under_the_key_of_a_batch_is_another_call() {
+    let app = App::start().await;
+    let one = |n: u8| json!({"from": "bookings", "to": format!("p{n}@people.example"), "subject": "s", "text": "t"});
+    let list = |numbers: &[u8]| Value::from_iter(numbers.iter().map(|n| one(*n))).to_string();
+    let post =
+        async |numbers: &[u8]| app.post("/emails/batch", &list(numbers)).header("idempotency-key", "k").send().await;
+    let first = post(&[1, 2]).await.expect(200);
+    assert_eq!(post(&[1, 2]).await.expect(200), first);
+    for other in [&[1, 2, 3][..], &[1], &[2, 1]] {
+        let answer = post(other).await;
+        assert_eq!(answer.problem(409), ["Idempotency-Key"]);
+        assert_eq!(answer.json()["name"], "invalid_idempotent_request");
+    }
+    assert_eq!(app.store.list_deliveries(&Default::default(), 10, None).await.unwrap().items.len(), 2);
+    let path = format!("/emails/{}/cancel", first["data"][0]["id"].as_str().unwrap());
+    app.post(&path, "{}").send().await.expect(200);
+    let answer = app.post(&path, "{}").send().await;
+    answer.problem(409);
+    assert_eq!(answer.json()["name"], "validation_error");
+}
+
+#[tokio::test]
 async fn suppressions_are_added_once_and_lifted() {
     let app = App::start().await;
     let body = r#"{"address":"Ana@People.example","note":"asked"}"#;
@@ -157,6 +211,7 @@ async fn suppressions_are_added_once_and_lifted() {
         (r#"{"address":"x"}"#, "address"),
         (r#"{"address":"a@b.example","covers":"some"}"#, "covers"),
         ("{\"address\":\"a@b.example\",\"note\":\"a\\nb\"}", "note"),
+        (r#"{"address":"*@b.example"}"#, "address"),
     ] {
         assert_eq!(app.post("/v1/suppressions", bad).send().await.problem(422), [field]);
     }

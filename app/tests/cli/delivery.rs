@@ -13,7 +13,7 @@ async fn unknown(place: &Place) -> Uuid {
     let store = Store::open(&StoreConfig::new(place.file_url("store.db"))).await.unwrap();
     let new = NewDelivery::new(id, id.to_string(), Category::Account, "welcome", "hello", "zoe@example.com");
     store.insert_deliveries(&[new], now).await.unwrap();
-    store.begin_sending(id, 7, now).await.unwrap();
+    store.begin_sending(id, id, 7, now).await.unwrap();
     let wire = OnTheWire { message_id: "<m@example.com>".to_owned(), subject: "Welcome".to_owned() };
     store.mark_data(id, 7, &wire, now).await.unwrap();
     let report = AttemptReport {

@@ -262,7 +262,7 @@ async fn a_cancellation_that_overtakes_a_claimed_reminder_stops_it() {
     testkit::wait_until("both are claimed", PATIENCE, async || market.reminders(start).await.len() == 2).await;
     // One is in the hands of an attempt that dies, so that the cancellation cannot call it off: the look before sending does.
     let begun = market.mails().await.into_iter().find(|mail| mail.booking_moves.is_some()).unwrap();
-    context.store.begin_sending(begun.id, 7, market.clock.now()).await.unwrap();
+    context.store.begin_sending(begun.id, begun.job_id, 7, market.clock.now()).await.unwrap();
     market.report(2, BookingEventKind::Cancelled, lesson()).await;
     testkit::wait_until("the cancellation is applied", PATIENCE, async || {
         context.store.get_booking("bk_1").await.unwrap().is_some_and(|booking| booking.version == 2)

@@ -13,7 +13,7 @@ use mail::{
     SenderProfile, SmtpTransport, Verifier,
 };
 use serde_json::Value;
-use store::{AttemptOutcome, Category, Delivery, DeliveryState, NewDelivery, Store, StoreConfig};
+use store::{AttemptOutcome, By, Category, Delivery, DeliveryState, Moved, NewDelivery, Store, StoreConfig};
 use testkit::Database;
 use tokio::runtime::Handle;
 use worker::Mailer;
@@ -45,15 +45,26 @@ impl Post {
 
     /// The same with a relay that offers other things.
     pub async fn open_to(options: CatcherOptions, change: impl FnOnce(&mut RelayConfig)) -> Self {
-        Self::on(Stage::sqlite().await, options, change).await
+        Self::on(Stage::sqlite().await, options, change, RecipientRule::default()).await
     }
 
     /// The same on a stage that is there.
     pub async fn with(stage: Stage) -> Self {
-        Self::on(stage, CatcherOptions::default(), |_| {}).await
+        Self::on(stage, CatcherOptions::default(), |_| {}, RecipientRule::default()).await
     }
 
-    async fn on(mut stage: Stage, options: CatcherOptions, change: impl FnOnce(&mut RelayConfig)) -> Self {
+    /// The same in a test installation.
+    async fn redirecting(to: &str) -> Self {
+        let recipients = RecipientRule { redirect_to: Some(address(to)), ..RecipientRule::default() };
+        Self::on(Stage::sqlite().await, CatcherOptions::default(), |_| {}, recipients).await
+    }
+
+    async fn on(
+        mut stage: Stage,
+        options: CatcherOptions,
+        change: impl FnOnce(&mut RelayConfig),
+        recipients: RecipientRule,
+    ) -> Self {
         let key = DkimKey::generate().unwrap();
         let dns = DnsServer::start(dev_zone(DEV_DOMAIN, "runner", &key.public_txt()).unwrap()).await.unwrap();
         let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
@@ -66,7 +77,7 @@ impl Post {
             renderer: Arc::new(Renderer::new(None).unwrap()),
             senders: [("bookings".to_owned(), sender(&key, "runner"))].into(),
             gate: gate(&dns, DEV_DOMAIN, &[("runner", &key)]),
-            recipients: RecipientRule::default(),
+            recipients,
             transport: SmtpTransport::new(relay).unwrap(),
             fallback: None,
             paces: Paces::default(),
@@ -236,4 +247,47 @@ async fn a_receiver_that_knows_no_such_address_is_believed_and_a_policy_says_not
     assert_eq!(post.ends(&mail).await, (DeliveryState::Suppressed, vec![AttemptOutcome::Suppressed]));
     assert!(post.catcher.inbox().list().is_empty());
     assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_of_the_address_that_mail_is_redirected_to_says_nothing_of_the_recipient() {
+    let post = Post::redirecting("staging@example.com").await;
+    post.script(|step| match step {
+        Step::Rcpt { to } if to.starts_with("staging@") => Reaction::Reply(550, "5.1.1 no such user".to_owned()),
+        _ => Reaction::Proceed,
+    });
+    let mail = post.send().await;
+    let runner = post.stage.runner(|_| {});
+    assert_eq!(post.ends(&mail).await.0, DeliveryState::Failed);
+    assert_eq!(runner.shut_down().await, 0);
+    let listed = post.stage.context.store.list_suppressions(&Default::default(), 10, None).await.unwrap();
+    assert!(listed.items.is_empty(), "{:?}", listed.items);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_that_was_set_on_its_way_again_while_it_waited_goes_out_once() {
+    let post = Post::open().await;
+    let context = &post.stage.context;
+    let mail = post.send().await;
+    // Three jobs of one mail, due together: a worker leases them in one call, under one token.
+    let mut jobs = vec![mail.job_id];
+    for _ in 0..2 {
+        let (job, note) = (context.ids.next(&queue("emails")).uuid(), context.ids.next(&queue("emails")).uuid());
+        let now = context.clock.now();
+        let Moved::Done(row) =
+            context.store.release_delivery(mail.id, job, By::person(note, "ops"), now).await.unwrap()
+        else {
+            panic!("a mail that waits can be released");
+        };
+        post.stage.enqueue(worker::intents::delivery(&row, now)).await;
+        jobs.push(job);
+    }
+    let runner = post.stage.runner(|_| {});
+    for job in jobs {
+        post.stage.until(JobId::from_uuid(job), JobState::Completed).await;
+    }
+    assert_eq!(runner.shut_down().await, 0);
+    assert_eq!(post.catcher.inbox().list().len(), 1);
+    let mail = post.delivery(mail.id).await;
+    assert_eq!((mail.state, mail.attempts, mail.release), (DeliveryState::Sent, 1, 2));
 }

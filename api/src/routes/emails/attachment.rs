@@ -1,10 +1,13 @@
 //! Files that travel with an email.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use job::FieldError;
 use mail::{Attachment, MessageError};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use utoipa::ToSchema;
 
 /// The most files of one email.
@@ -19,8 +22,9 @@ pub struct AttachmentBody {
     /// Its name, without a path.
     #[schema(example = "invoice.pdf")]
     filename: Option<String>,
-    /// Its bytes in base64.
-    content: Option<String>,
+    /// Its bytes in base64, or as a list of numbers, or as a Buffer of Node writes itself: what SDKs send.
+    #[schema(value_type = Option<String>)]
+    content: Option<Content>,
     /// Its type; told from the name unless given.
     #[schema(example = "application/pdf")]
     content_type: Option<String>,
@@ -28,6 +32,64 @@ pub struct AttachmentBody {
     content_id: Option<String>,
     /// Not possible: files are not fetched.
     path: Option<String>,
+}
+
+/// Bytes in JSON.
+#[derive(Debug)]
+enum Content {
+    /// In base64.
+    Text(String),
+    /// As they are.
+    Bytes(Vec<u8>),
+}
+
+impl Content {
+    fn bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => STANDARD.decode(text.trim()).ok(),
+            Self::Bytes(bytes) => Some(bytes),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl<'de> Visitor<'de> for Written {
+            type Value = Content;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the bytes in base64, or a list of numbers from 0 to 255")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Content, E> {
+                Ok(Content::Text(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Content, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = list.next_element()? {
+                    bytes.push(byte);
+                }
+                Ok(Content::Bytes(bytes))
+            }
+
+            /// `{"type": "Buffer", "data": [1, 2]}`.
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
+                let mut data = None;
+                while let Some(member) = map.next_key::<String>()? {
+                    match member.as_str() {
+                        "data" => data = Some(map.next_value()?),
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                data.map(Content::Bytes).ok_or_else(|| A::Error::missing_field("data"))
+            }
+        }
+
+        deserializer.deserialize_any(Written)
+    }
 }
 
 /// The files, checked.
@@ -44,7 +106,7 @@ pub(super) fn attachments(written: Vec<AttachmentBody>, wrong: &mut Vec<FieldErr
             wrong.push(FieldError::new(at("path"), "files are not fetched: send the content"));
             continue;
         }
-        let Some(bytes) = file.content.as_deref().and_then(|content| STANDARD.decode(content.trim()).ok()) else {
+        let Some(bytes) = file.content.and_then(Content::bytes) else {
             wrong.push(FieldError::new(at("content"), "the bytes in base64 are expected"));
             continue;
         };
@@ -97,5 +159,27 @@ fn type_of(name: &str) -> &'static str {
         "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: &str) -> Result<Option<Vec<u8>>, serde_json::Error> {
+        let file: AttachmentBody = serde_json::from_str(&format!("{{\"content\": {content}}}"))?;
+        Ok(file.content.and_then(Content::bytes))
+    }
+
+    #[test]
+    fn bytes_come_as_every_sdk_writes_them() {
+        for content in [r#""aGk=""#, "[104, 105]", r#"{"type": "Buffer", "data": [104, 105]}"#] {
+            assert_eq!(read(content).unwrap().unwrap(), b"hi", "{content}");
+        }
+        assert_eq!(read("null").unwrap(), None);
+        assert_eq!(read("\"%\"").unwrap(), None);
+        for bad in ["[256]", "[-1]", "[1.5]", "[\"a\"]", "{}", "7", r#"{"data": "aGk="}"#] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -97,7 +97,7 @@ pub struct MailTimeouts {
     /// From DATA to 354.
     #[serde(deserialize_with = "duration::deserialize")]
     pub data: Duration,
-    /// For writing the body.
+    /// For writing the body: between one block and the next.
     #[serde(deserialize_with = "duration::deserialize")]
     pub body: Duration,
     /// From the final dot to the answer; too short a wait here makes deliveries of unknown fate.
@@ -139,7 +139,7 @@ impl Default for MailTimeouts {
             command: Duration::from_secs(30),
             data: Duration::from_secs(30),
             body: Duration::from_secs(60),
-            dot: Duration::from_secs(120),
+            dot: Duration::from_mins(10),
         }
     }
 }

@@ -22,9 +22,10 @@ use crate::locale::Locale;
 const MAX_LINE: usize = 998;
 /// What would be taken for markup if it were not escaped.
 const MARKUP: &str = "<i>&\"'";
-/// How a document asks for something from elsewhere.
-const REMOTE: [&str; 10] =
-    ["src=\"http", "src=\"//", "src='", "background=\"", "url(", "<link", "@import", "<script", "<iframe", "srcset="];
+/// How a document asks for something from elsewhere, whatever follows.
+const REMOTE: [&str; 6] = ["url(", "<link", "@import", "<script", "<iframe", "srcset="];
+/// Attributes that are fetched.
+const FETCHED: [&str; 4] = ["src=", "background=", "poster=", "data="];
 
 /// Something wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,46 @@ pub fn check(override_dir: Option<&Path>) -> Result<(Vec<Finding>, usize), Rende
     }
     checks.layout_words();
     Ok((checks.found.into_iter().collect(), looked_at))
+}
+
+/// The line without blanks around `=`.
+fn tight(line: &str) -> String {
+    line.split('=').map(str::trim).collect::<Vec<_>>().join("=")
+}
+
+/// How a line (in lower case) asks for something from elsewhere.
+fn asks(line: &str) -> Option<&'static str> {
+    let attribute = FETCHED.into_iter().find(|attribute| {
+        line.match_indices(attribute).any(|(at, _)| {
+            let whole = line[..at].ends_with(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\''));
+            let value = line[at + attribute.len()..].trim_start_matches(['"', '\'']);
+            whole && !value.starts_with("cid:")
+        })
+    });
+    attribute.or_else(|| REMOTE.into_iter().find(|how| line.contains(how)))
+}
+
+/// Where a line (in lower case) puts a field to which escaping does not do what it does in text.
+fn escapes(line: &str) -> Option<&'static str> {
+    let handler = line.split_ascii_whitespace().any(|word| {
+        let name = word.split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| {
+            name.len() > 3 && name.starts_with("on") && name.bytes().all(|b| b.is_ascii_lowercase())
+        })
+    });
+    let styled = line.split("style=").skip(1).any(|rest| {
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+        quote.is_some_and(|quote| rest[1..].split(quote).next().is_some_and(|value| value.contains("{{")))
+    });
+    if line.contains("={{") {
+        Some("a field in an attribute without quotes: it could add attributes of its own")
+    } else if handler {
+        Some("an event handler: mails have no scripts")
+    } else if styled {
+        Some("a field in a style: it could fetch from elsewhere")
+    } else {
+        None
+    }
 }
 
 struct Checks<'a> {
@@ -155,11 +196,13 @@ impl Checks<'_> {
         for path in parts.html.paths() {
             let text = source.text(path).unwrap_or_default();
             for (index, line) in text.lines().enumerate() {
-                let lower = line.to_ascii_lowercase();
-                let asks = REMOTE.iter().find(|how| lower.contains(*how));
-                if let Some(how) = asks {
+                let lower = tight(&line.to_ascii_lowercase());
+                if let Some(how) = asks(&lower) {
                     let problem = format!("{how}: nothing may be fetched from elsewhere; show pictures by cid:");
                     self.add(path, Some(index + 1), problem);
+                }
+                if let Some(why) = escapes(&lower) {
+                    self.add(path, Some(index + 1), why.to_owned());
                 }
                 if lower.contains("<img") && !lower.contains("alt=") {
                     self.add(path, Some(index + 1), "a picture without alt text".to_owned());

@@ -25,9 +25,9 @@
 mod charts;
 mod check;
 mod compose;
+mod fits;
 mod inline;
 mod preview;
-mod shape;
 mod source;
 mod strict;
 
@@ -41,6 +41,8 @@ use serde_json::Value;
 pub use charts::check as check_charts;
 pub use check::{Finding, check};
 use compose::Composed;
+pub use fits::Misfit;
+use fits::Uses;
 use source::Source;
 
 use crate::locale::Locale;
@@ -62,14 +64,14 @@ pub enum RenderError {
         field: String,
     },
     /// The data has an object or a list where the template shows a text, or the other way round.
-    #[error("template {template}: {expected} is expected as the field {field:?}")]
+    #[error("template {template}, field {field:?}: {why}")]
     Shape {
         /// The template's name.
         template: String,
         /// The path of the field, as `student.name`; empty: the data as a whole.
         field: String,
         /// What is expected there.
-        expected: &'static str,
+        why: &'static str,
     },
     /// The subject would have had a line break or another control character.
     #[error("template {template}: the subject has a line break or a control character")]
@@ -133,6 +135,8 @@ struct Template {
     files: Vec<Attachment>,
     /// All pictures of the sample, drawn when they are first asked for.
     pictures: OnceLock<Vec<Attachment>>,
+    /// How its parts use its fields.
+    uses: Uses,
 }
 
 /// The parts of a template in one language, put together.
@@ -236,11 +240,15 @@ impl Renderer {
                     .map_err(|error| wrong(&format!("{id}.png"), None, error.to_string()))
             });
             let files = files.collect::<Result<_, _>>()?;
-            let template = Template { samples: BTreeMap::new(), files, pictures: OnceLock::new() };
+            let template =
+                Template { samples: BTreeMap::new(), files, pictures: OnceLock::new(), uses: Uses::default() };
             self.templates.insert(name.to_owned(), template);
         }
         if let Some(template) = self.templates.get_mut(name) {
             template.samples.insert(locale.as_str().to_owned(), sample);
+            for part in [&parts.subject, &parts.text, &parts.html] {
+                template.uses.read(&part.text);
+            }
         }
         Ok(())
     }
@@ -252,8 +260,8 @@ impl Renderer {
     /// [`RenderError::SubjectLineBreak`], [`RenderError::Fill`].
     pub fn render(&self, name: &str, locale: &Locale, data: &Value) -> Result<Rendered, RenderError> {
         let locale = self.spoken(name, locale)?;
-        if let Some((field, expected)) = self.sample(name, &locale).and_then(|sample| shape::misfit(sample, data)) {
-            return Err(RenderError::Shape { template: name.to_owned(), field, expected });
+        if let Some(Misfit { field, why, .. }) = self.misfits(name, data).into_iter().find(|misfit| misfit.is_shape) {
+            return Err(RenderError::Shape { template: name.to_owned(), field, why });
         }
         let fill =
             |registry: &Handlebars<'_>, key: &str| registry.render(key, data).map_err(|error| fill_error(name, &error));
@@ -263,6 +271,15 @@ impl Renderer {
         }
         let key = key(name, &locale);
         Ok(Rendered { subject, text: fill(&self.text, &key)?, html: fill(&self.html, &key)? })
+    }
+
+    /// What of `data`, which comes from outside, does not fit template `name`; empty for an unknown template, which
+    /// [`Renderer::render`] tells.
+    #[must_use]
+    pub fn misfits(&self, name: &str, data: &Value) -> Vec<Misfit> {
+        let sample = self.sample(name, &Locale::or_english(None));
+        let template = self.templates.get(name).zip(sample);
+        template.map_or_else(Vec::new, |(template, sample)| template.uses.misfits(sample, data))
     }
 
     /// The language in which a reader of `locale` gets template `name`.

@@ -292,6 +292,27 @@ fn every_optional_field_may_be_null_everywhere() {
 }
 
 #[test]
+fn the_readme_names_what_may_be_null_and_the_samples_fit() {
+    let readme = include_str!("../../../../email_templates/README.md");
+    let named = |name: &str, field: &str| {
+        readme.lines().any(|line| line.starts_with(&format!("| `{name}`")) && line.contains(&format!("`{field}`?")))
+    };
+    for name in renderer().names().into_iter().filter(|name| !name.starts_with("booking_")) {
+        assert_eq!(renderer().misfits(name, &sample(name)), [], "{name}");
+        each_field(&mut sample(name), "", &mut |path, _| {
+            let mut data = sample(name);
+            each_field(&mut data, "", &mut |other, value| {
+                if other == path {
+                    *value = Value::Null;
+                }
+            });
+            let fits = renderer().misfits(name, &data).is_empty();
+            assert_eq!(fits, named(name, path.rsplit('.').next().unwrap()), "{name}: {path}");
+        });
+    }
+}
+
+#[test]
 fn who_cancelled_is_named() {
     let said = |name: &str, tag: &str, who: &str| {
         let mut data = renderer().sample(name, &locale(tag)).unwrap().clone();
@@ -454,7 +475,32 @@ fn the_checks_name_file_and_line() {
             "remote",
             "hello/body.html.hbs",
             "<p>{{name}}</p>\n<img src=\"https://a.example/x.png\" alt=\"\">",
-            "hello/body.html.hbs:2: src=\"http",
+            "hello/body.html.hbs:2: src=",
+        ),
+        (
+            "spaced",
+            "hello/body.html.hbs",
+            "<p>{{name}}</p><img src = http://a.example/x.png alt=\"\">",
+            "hello/body.html.hbs:1: src=",
+        ),
+        (
+            "behind",
+            "hello/body.html.hbs",
+            "<table background='//a.example'><tr><td>{{name}}</td></tr></table>",
+            "hello/body.html.hbs:1: background=",
+        ),
+        (
+            "bare",
+            "hello/body.html.hbs",
+            "<p>x</p>\n<a href={{name}}>x</a>",
+            "hello/body.html.hbs:2: a field in an attribute without quotes",
+        ),
+        ("handler", "hello/body.html.hbs", "<p onclick=\"{{name}}\">x</p>", "hello/body.html.hbs:1: an event handler"),
+        (
+            "style",
+            "hello/body.html.hbs",
+            "<p style=\"color:{{name}}\">x</p>",
+            "hello/body.html.hbs:1: a field in a style",
         ),
         (
             "no_alt",

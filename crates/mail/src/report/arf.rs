@@ -14,10 +14,11 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    /// Whether the reader does not want such mail: `not-spam` is the opposite.
+    /// Whether a reader says that such mail is not wanted. `not-spam` is the opposite; `virus`, `auth-failure` (RFC 6591)
+    /// and others are the word of a machine about the mail.
     #[must_use]
     pub fn is_unwanted(&self) -> bool {
-        self.kind != "not-spam"
+        matches!(self.kind.as_str(), "abuse" | "fraud" | "opt-out" | "opt-out-list")
     }
 }
 

@@ -35,12 +35,13 @@ impl RecipientStatus {
 }
 
 /// Whether an enhanced status code says that the recipient's address is at fault for good: 5.1.x, but not those of the
-/// family that speak of the sender (5.1.7, 5.1.8; RFC 3463 §3.2) or of an address that is right (5.1.5). Policy (5.7.x)
-/// and full mailboxes (5.2.x) say nothing about the address.
+/// family that speak of the sender (5.1.7, 5.1.8; RFC 3463 §3.2), of an address that is right (5.1.5), or do not say of
+/// whose address they speak (5.1.0: relays say it of a sender that they do not know). Policy (5.7.x) and full mailboxes
+/// (5.2.x) say nothing about the address.
 #[must_use]
 pub fn is_bad_address(status: &str) -> bool {
     status.strip_prefix("5.1.").is_some_and(|detail| {
-        detail.parse::<u16>().is_ok_and(|detail| !matches!(detail, 5 | 7 | 8)) && detail.len() <= 3
+        detail.parse::<u16>().is_ok_and(|detail| !matches!(detail, 0 | 5 | 7 | 8)) && detail.len() <= 3
     })
 }
 
@@ -79,12 +80,14 @@ mod tests {
 
     #[test]
     fn only_the_codes_that_speak_of_the_address_are_bad_addresses() {
-        for bad in ["5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10"] {
+        for bad in ["5.1.1", "5.1.2", "5.1.3", "5.1.4", "5.1.6", "5.1.10"] {
             assert!(is_bad_address(bad), "{bad}");
         }
-        for other in ["5.1.5", "5.1.7", "5.1.8", "5.7.1", "5.7.26", "5.2.2", "4.1.1", "5.1", "5.1.", "5.1.x", "5.1.1.1"]
-        {
+        for other in ["5.1.0", "5.1.00", "5.1.5", "5.1.7", "5.1.8", "5.7.1", "5.7.26", "5.2.2", "4.1.1"] {
             assert!(!is_bad_address(other), "{other}");
+        }
+        for none in ["5.1", "5.1.", "5.1.x", "5.1.1.1"] {
+            assert!(!is_bad_address(none), "{none}");
         }
     }
 }

@@ -79,6 +79,22 @@ fn a_complaint_is_read_as_rfc_5965_writes_it() {
 }
 
 #[test]
+fn only_a_reader_who_complains_does_not_want_the_mail() {
+    let complaint = |kind: &str| Complaint { kind: kind.to_owned(), original_mail_from: None, original_rcpt_to: None };
+    for (kind, unwanted) in [
+        ("abuse", true),
+        ("fraud", true),
+        ("opt-out", true),
+        ("not-spam", false),
+        ("auth-failure", false),
+        ("virus", false),
+        ("other", false),
+    ] {
+        assert_eq!(complaint(kind).is_unwanted(), unwanted, "{kind}");
+    }
+}
+
+#[test]
 fn what_is_no_report_says_so_and_nothing_panics() {
     assert_eq!(read(b"From: a@b.example\r\nSubject: hi\r\n\r\nhello\r\n").unwrap_err(), ReportError::NoReport);
     assert_eq!(read(b"").unwrap_err(), ReportError::NotAMessage);

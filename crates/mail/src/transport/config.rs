@@ -46,9 +46,9 @@ pub struct Timeouts {
     pub command: Duration,
     /// From DATA to the 354. Default 30 s.
     pub data: Duration,
-    /// Writing the message. Default 60 s.
+    /// Writing the message: between one block and the next. Default 60 s.
     pub body: Duration,
-    /// From the dot to the answer: content filters run here. Default 120 s.
+    /// From the dot to the answer: content filters run here. Default 10 min (RFC 5321 §4.5.3.2.6).
     pub dot: Duration,
 }
 
@@ -60,7 +60,7 @@ impl Default for Timeouts {
             command: Duration::from_secs(30),
             data: Duration::from_secs(30),
             body: Duration::from_secs(60),
-            dot: Duration::from_secs(120),
+            dot: Duration::from_mins(10),
         }
     }
 }

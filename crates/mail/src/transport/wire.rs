@@ -71,7 +71,7 @@ impl Meter {
         self.transcript.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
-    fn wrote(&self, octets: &[u8]) {
+    pub(super) fn wrote(&self, octets: &[u8]) {
         let last = octets.iter().skip(octets.len().saturating_sub(8));
         let tail = last.fold(self.tail.load(Ordering::Acquire), |tail, octet| tail << 8 | u64::from(*octet));
         self.tail.store(tail, Ordering::Release);

@@ -32,6 +32,7 @@ type Asker = (Uuid, i64);
 #[derive(Clone, Serialize)]
 struct Begin {
     id: Uuid,
+    job: Uuid,
     token: i64,
     now: Timestamp,
 }
@@ -87,10 +88,11 @@ impl Store {
     pub(super) async fn begin_together(
         &self,
         id: Uuid,
+        job: Uuid,
         lease_token: u64,
         now: Timestamp,
     ) -> Result<Option<Delivery>, StoreError> {
-        let request = Begin { id, token: bits(lease_token), now: millis(now) };
+        let request = Begin { id, job, token: bits(lease_token), now: millis(now) };
         let store = self.clone();
         let run = move |requests: Vec<Begin>| {
             let store = store.clone();
@@ -100,14 +102,15 @@ impl Store {
                     .await?
                     .sql(concat!(
                         "WITH asked AS (
-                             SELECT id AS mail, token, now FROM jsonb_to_recordset($1) AS a (id UUID, token BIGINT, now TIMESTAMPTZ)
+                             SELECT id AS mail, job, token, now
+                             FROM jsonb_to_recordset($1) AS a (id UUID, job UUID, token BIGINT, now TIMESTAMPTZ)
                          )
                          UPDATE deliveries
                          SET state = 'sending', phase = 'envelope', lease_token = token, attempts = attempts + 1,
                              begun_at = now, mail_date = COALESCE(mail_date, now), next_attempt_at = NULL,
                              job_ended = NULL, touched_at = now, sweep_from = now
                          FROM asked
-                         WHERE id = mail AND (state IN ('queued', 'deferred') OR job_ended IS NOT NULL)
+                         WHERE id = mail AND job_id = job AND (state IN ('queued', 'deferred') OR job_ended IS NOT NULL)
                          RETURNING lease_token, ",
                         delivery_columns!()
                     ))

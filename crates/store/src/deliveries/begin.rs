@@ -17,6 +17,8 @@ pub enum Begun {
     Begun(Box<Delivery>),
     /// There is nothing to send: it has ended, or it is held.
     NotSendable(DeliveryState),
+    /// The mail was released under another job since: it is that one's to send.
+    Superseded,
     /// An earlier attempt vanished while it wrote the body. Nobody knows whether the receiver took the mail, so from now
     /// on it is `unknown`, and this attempt must not send it.
     BecameUnknown,
@@ -41,6 +43,7 @@ pub(super) struct Found {
     pub(super) state: DeliveryState,
     pub(super) phase: Option<MailPhase>,
     pub(super) lease_token: Option<i64>,
+    job_id: Uuid,
     class: Class,
     pub(super) attempts: i64,
     begun_at: Option<At>,
@@ -52,6 +55,7 @@ impl Record for Found {
             state: row.get("state")?,
             phase: row.get("phase")?,
             lease_token: row.get("lease_token")?,
+            job_id: row.get("job_id")?,
             class: row.get("class")?,
             attempts: row.get("attempts")?,
             begun_at: row.get("begun_at")?,
@@ -60,24 +64,33 @@ impl Record for Found {
 }
 
 impl Store {
-    /// Begins an attempt under the job's lease.
+    /// Begins an attempt of the job `job_id`, under its lease.
     ///
-    /// 1. A mail that waits (`queued`, `deferred`) is begun; so is one that ended only because its job did: the job was
+    /// 1. Only the mail's own job may: a release gives it another one, and the two may come due together, even in one
+    ///    lease and under one token.
+    /// 2. A mail that waits (`queued`, `deferred`) is begun; so is one that ended only because its job did: the job was
     ///    redriven.
-    /// 2. One that another attempt had begun and not brought to the body is taken over: whoever held it will find its
+    /// 3. One that another attempt had begun and not brought to the body is taken over: whoever held it will find its
     ///    mark refused.
-    /// 3. One whose body another attempt had begun to write becomes `unknown`, or is begun again if its class says so.
-    /// 4. Beginning again under the same token, before the mark, is harmless.
+    /// 4. One whose body another attempt had begun to write becomes `unknown`, or is begun again if its class says so.
+    /// 5. Beginning again under the same token, before the mark, is harmless.
     ///
     /// # Errors
     /// As the database says.
-    pub async fn begin_sending(&self, id: Uuid, lease_token: u64, now: Timestamp) -> Result<Begun, StoreError> {
+    pub async fn begin_sending(
+        &self,
+        id: Uuid,
+        job_id: Uuid,
+        lease_token: u64,
+        now: Timestamp,
+    ) -> Result<Begun, StoreError> {
         for _ in 0..LOOKS {
-            if let Some(delivery) = self.begin_waiting(id, lease_token, now).await? {
+            if let Some(delivery) = self.begin_waiting(id, job_id, lease_token, now).await? {
                 return Ok(Begun::Begun(Box::new(delivery)));
             }
             let Some(found) = self.look(id).await? else { return Ok(Begun::Missing) };
             match (found.state, found.phase) {
+                _ if found.job_id != job_id => return Ok(Begun::Superseded),
                 (DeliveryState::Queued | DeliveryState::Deferred, _) => {}
                 (DeliveryState::Sending, Some(MailPhase::Data)) if !found.class.resends_unknown() => {
                     if self.give_up(id, &found, now).await? {
@@ -135,9 +148,15 @@ impl Store {
         Ok(marked > 0)
     }
 
-    async fn begin_waiting(&self, id: Uuid, lease_token: u64, now: Timestamp) -> Result<Option<Delivery>, StoreError> {
+    async fn begin_waiting(
+        &self,
+        id: Uuid,
+        job_id: Uuid,
+        lease_token: u64,
+        now: Timestamp,
+    ) -> Result<Option<Delivery>, StoreError> {
         if self.backend() == Backend::Postgres {
-            return self.begin_together(id, lease_token, now).await;
+            return self.begin_together(id, job_id, lease_token, now).await;
         }
         self.write_one()
             .await?
@@ -146,13 +165,14 @@ impl Store {
                  SET state = 'sending', phase = 'envelope', lease_token = $2, attempts = attempts + 1, begun_at = $3,
                      mail_date = COALESCE(mail_date, $3), next_attempt_at = NULL, job_ended = NULL, touched_at = $3,
                      sweep_from = $3
-                 WHERE id = $1 AND (state IN ('queued', 'deferred') OR job_ended IS NOT NULL)
+                 WHERE id = $1 AND job_id = $4 AND (state IN ('queued', 'deferred') OR job_ended IS NOT NULL)
                  RETURNING ",
                 delivery_columns!()
             ))
             .bind(id)
             .bind(bits(lease_token))
             .bind(At(now))
+            .bind(job_id)
             .optional()
             .await
     }
@@ -160,7 +180,7 @@ impl Store {
     pub(super) async fn look(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
         self.read()
             .await?
-            .sql("SELECT state, phase, lease_token, class, attempts, begun_at FROM deliveries WHERE id = $1")
+            .sql("SELECT state, phase, lease_token, job_id, class, attempts, begun_at FROM deliveries WHERE id = $1")
             .bind(id)
             .optional()
             .await
@@ -180,7 +200,7 @@ impl Store {
                 "UPDATE deliveries
                  SET phase = 'envelope', lease_token = $5, attempts = attempts + 1, begun_at = $6, touched_at = $6,
                      sweep_from = $6
-                 WHERE id = $1 AND state = 'sending' AND phase = $2 AND lease_token = $3 AND attempts = $4
+                 WHERE id = $1 AND job_id = $7 AND state = 'sending' AND phase = $2 AND lease_token = $3 AND attempts = $4
                  RETURNING ",
                 delivery_columns!()
             ))
@@ -190,6 +210,7 @@ impl Store {
             .bind(found.attempts)
             .bind(bits(lease_token))
             .bind(At(now))
+            .bind(found.job_id)
             .optional()
             .await?;
         if taken.is_some() {

@@ -33,9 +33,10 @@ pub struct AttemptReport {
 }
 
 impl AttemptReport {
-    /// What a relay says may hold NUL, which Postgres does not keep in text: the end of a mail must not hang on that.
+    /// What a relay says may hold NUL, which Postgres does not keep in text: the end of a mail must not hang on that. Nor
+    /// should it steer the terminal of whoever reads it.
     fn storable(&self) -> Self {
-        let clean = |text: &Option<String>| text.as_ref().map(|text| text.replace('\0', "\u{fffd}"));
+        let clean = |text: &Option<String>| text.as_ref().map(|text| text.replace(char::is_control, "\u{fffd}"));
         Self {
             relay: self.relay.clone(),
             phase: self.phase.clone(),

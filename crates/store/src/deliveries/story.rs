@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::class::Class;
-use super::events::DeliveryEvent;
+use super::events::{DeliveryEvent, DeliveryEventKind};
 use super::history::{Deed, History};
 use super::record::{Attempt, Delivery};
 use super::state::{AttemptOutcome, DeliveryState};
@@ -113,6 +113,9 @@ fn event(event: &DeliveryEvent) -> String {
     let words = [event.status.as_deref(), event.text.as_deref()];
     let said = words.into_iter().flatten().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     let said = if said.is_empty() { String::new() } else { format!(": {}", said.trim_end_matches('.')) };
+    if event.kind == DeliveryEventKind::Redirected {
+        return format!("At {} it was sent elsewhere{said}.", second(event.at));
+    }
     format!("At {} a report came back ({}{doubt}){said}.", second(event.at), event.kind)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use store::{
     Action, AttemptOutcome, AttemptReport, Begun, By, Category, Class, Delivery, DeliveryFilter, DeliveryState,
     MailPhase, Moved, NewDelivery, OnTheWire, Store, story,
@@ -30,8 +30,14 @@ fn report(code: u16, text: &str) -> AttemptReport {
     }
 }
 
+/// An attempt of the mail's own job.
+async fn begins(store: &Store, id: Uuid, token: u64, now: Timestamp) -> Begun {
+    let job_id = row(store, id).await.job_id;
+    store.begin_sending(id, job_id, token, now).await.unwrap()
+}
+
 async fn begin(store: &Store, id: Uuid, token: u64) -> Delivery {
-    match store.begin_sending(id, token, at(1)).await.unwrap() {
+    match begins(store, id, token, at(1)).await {
         Begun::Begun(delivery) => *delivery,
         other => panic!("begun, not {other:?}"),
     }
@@ -124,7 +130,7 @@ on_both! {
         assert_eq!((attempt.code, attempt.duration), (Some(250), Duration::from_millis(1234)));
         assert_eq!(attempt.relay.as_deref(), Some("mx.people.test:25"));
         assert_eq!(attempts.len(), 1);
-        let begun_again = world.store.begin_sending(id, THEIRS, at(4)).await.unwrap();
+        let begun_again = begins(&world.store, id, THEIRS, at(4)).await;
         assert_eq!(begun_again, Begun::NotSendable(DeliveryState::Sent));
     }
 
@@ -149,7 +155,7 @@ on_both! {
         assert_eq!((deferred.state, deferred.next_attempt_at), (DeliveryState::Deferred, Some(at(60))));
         assert_eq!(deferred.last_error.as_deref(), Some("later"));
 
-        let Begun::Begun(second) = world.store.begin_sending(id, THEIRS, at(60)).await.unwrap() else {
+        let Begun::Begun(second) = begins(&world.store, id, THEIRS, at(60)).await else {
             panic!("begun");
         };
         assert_eq!((second.attempts, second.next_attempt_at), (2, None));
@@ -181,12 +187,12 @@ on_both! {
     async fn a_worker_that_vanished_in_the_body_leaves_an_unknown_mail_that_is_not_sent_again(world) {
         let id = world.mail("k").await.id;
         begin_and_mark(&world.store, id, THEIRS).await;
-        assert_eq!(world.store.begin_sending(id, MINE, at(20)).await.unwrap(), Begun::BecameUnknown);
+        assert_eq!(begins(&world.store, id, MINE, at(20)).await, Begun::BecameUnknown);
         let (left, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
         assert_eq!(left.state, DeliveryState::Unknown);
         assert_eq!((attempts[0].outcome, attempts[0].phase.as_deref()), (AttemptOutcome::Unknown, Some("data")));
         assert_eq!(attempts[0].duration, Duration::from_secs(19));
-        let again = world.store.begin_sending(id, MINE, at(21)).await.unwrap();
+        let again = begins(&world.store, id, MINE, at(21)).await;
         assert_eq!(again, Begun::NotSendable(DeliveryState::Unknown));
         assert!(!world.store.mark_data(id, MINE, &message(), at(21)).await.unwrap());
     }
@@ -194,7 +200,7 @@ on_both! {
     async fn an_unknown_mail_is_sent_after_all_when_its_worker_got_the_reply(world) {
         let id = world.mail("k").await.id;
         begin_and_mark(&world.store, id, THEIRS).await;
-        assert_eq!(world.store.begin_sending(id, MINE, at(20)).await.unwrap(), Begun::BecameUnknown);
+        assert_eq!(begins(&world.store, id, MINE, at(20)).await, Begun::BecameUnknown);
         assert!(!world.store.mark_sent(id, MINE, &report(250, "OK"), at(21)).await.unwrap(), "not the one who wrote it");
         assert!(world.store.mark_sent(id, THEIRS, &report(250, "OK"), at(22)).await.unwrap());
         let (sent, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
@@ -228,7 +234,7 @@ on_both! {
         let attempts = (0..32_u64).map(|token| {
             let store = world.store.clone();
             tokio::spawn(async move {
-                match store.begin_sending(id, token, at(1)).await.unwrap() {
+                match begins(&store, id, token, at(1)).await {
                     Begun::Begun(_) => store.mark_data(id, token, &message(), at(2)).await.unwrap(),
                     _ => false,
                 }
@@ -242,7 +248,7 @@ on_both! {
     }
 
     async fn a_mail_that_does_not_exist_is_missing(world) {
-        assert_eq!(world.store.begin_sending(id(1), MINE, at(1)).await.unwrap(), Begun::Missing);
+        assert_eq!(world.store.begin_sending(id(1), id(1), MINE, at(1)).await.unwrap(), Begun::Missing);
         assert!(!world.store.mark_data(id(1), MINE, &message(), at(1)).await.unwrap());
         assert_eq!(world.store.get_delivery(id(1)).await.unwrap(), None);
         assert_eq!(world.store.cancel_delivery(id(1), by(), at(1)).await.unwrap(), Moved::Missing);
@@ -257,10 +263,31 @@ on_both! {
             panic!("released");
         };
         assert_eq!((released.release, released.job_id, released.state), (1, job_id, DeliveryState::Queued));
-        begin_and_mark(&world.store, id, THEIRS).await;
+        let begun = world.store.begin_sending(id, job_id, THEIRS, at(9)).await.unwrap();
+        assert!(matches!(begun, Begun::Begun(_)), "{begun:?}");
+        assert!(world.store.mark_data(id, THEIRS, &message(), at(9)).await.unwrap());
         assert!(world.store.mark_sent(id, THEIRS, &report(250, "OK"), at(10)).await.unwrap());
         let (_, attempts) = world.store.get_delivery(id).await.unwrap().unwrap();
         assert_eq!(attempts.iter().map(|attempt| attempt.n).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    async fn the_job_of_before_a_release_sends_nothing_even_under_the_same_lease(world) {
+        let store = &world.store;
+        let mail = world.mail("k").await;
+        let id = mail.id;
+        let Moved::Done(released) = store.release_delivery(id, fresh_id(), by(), at(2)).await.unwrap() else {
+            panic!("released");
+        };
+        let before = async || store.begin_sending(id, mail.job_id, MINE, at(3)).await.unwrap();
+        assert_eq!(before().await, Begun::Superseded, "while it waits");
+        let begun = store.begin_sending(id, released.job_id, MINE, at(3)).await.unwrap();
+        assert!(matches!(begun, Begun::Begun(_)), "{begun:?}");
+        assert_eq!(before().await, Begun::Superseded, "before the body");
+        assert!(store.mark_data(id, MINE, &message(), at(4)).await.unwrap());
+        assert_eq!(before().await, Begun::Superseded, "in the body");
+        assert!(store.mark_sent(id, MINE, &report(250, "OK"), at(5)).await.unwrap());
+        assert_eq!(before().await, Begun::Superseded, "after it");
+        assert_eq!(row(store, id).await.attempts, 1);
     }
 
     async fn a_person_says_what_became_of_an_unknown_mail(world) {

@@ -99,7 +99,7 @@ on_both! {
         let report = AttemptReport { duration: Duration::ZERO, ..AttemptReport::default() };
         let (one, two) = (world.mail("one").await, world.mail("two").await);
         for mail in [&one, &two] {
-            assert!(matches!(world.store.begin_sending(mail.id, 7, at(1)).await.unwrap(), Begun::Begun(_)));
+            assert!(matches!(world.store.begin_sending(mail.id, mail.job_id, 7, at(1)).await.unwrap(), Begun::Begun(_)));
         }
         assert!(world.store.mark_held(one.id, 7, &report, at(2)).await.unwrap());
         assert_eq!(world.store.held_mails(&["hello", "bookings"], &[], 10).await.unwrap(), [one.id]);

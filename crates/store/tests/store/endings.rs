@@ -61,14 +61,14 @@ on_both! {
         let mail = world.mail("k").await;
         let other = DeliveryRef { job_id: fresh_id(), ..mail.clone() };
         assert_eq!(close(world, &other, JobEnd::Dead).await, None);
-        world.store.begin_sending(mail.id, MINE, at(35)).await.unwrap();
+        world.store.begin_sending(mail.id, mail.job_id, MINE, at(35)).await.unwrap();
         assert_eq!(close(world, &mail, JobEnd::Dead).await, None);
         assert_eq!(row(world, &mail).await.state, DeliveryState::Sending);
     }
 
     async fn an_attempt_that_lost_its_mail_so_may_not_write_its_body(world) {
         let mail = world.mail("k").await;
-        world.store.begin_sending(mail.id, MINE, at(1)).await.unwrap();
+        world.store.begin_sending(mail.id, mail.job_id, MINE, at(1)).await.unwrap();
         assert_eq!(close(world, &mail, JobEnd::Dead).await, Some(Closed::Delivery(DeliveryState::Failed)));
         assert!(!world.store.mark_data(mail.id, MINE, &message(), at(41)).await.unwrap());
         let report = AttemptReport::default();
@@ -79,10 +79,10 @@ on_both! {
 
     async fn a_mail_whose_body_had_begun_is_unknown_and_its_late_reply_still_counts(world) {
         let mail = world.mail("k").await;
-        world.store.begin_sending(mail.id, MINE, at(1)).await.unwrap();
+        world.store.begin_sending(mail.id, mail.job_id, MINE, at(1)).await.unwrap();
         assert!(world.store.mark_data(mail.id, MINE, &message(), at(2)).await.unwrap());
         assert_eq!(close(world, &mail, JobEnd::Dead).await, Some(Closed::Delivery(DeliveryState::Unknown)));
-        let begun = world.store.begin_sending(mail.id, THEIRS, at(50)).await.unwrap();
+        let begun = world.store.begin_sending(mail.id, mail.job_id, THEIRS, at(50)).await.unwrap();
         assert_eq!(begun, Begun::NotSendable(DeliveryState::Unknown), "nobody sends it again unasked");
         assert!(world.store.mark_sent(mail.id, MINE, &AttemptReport::default(), at(60)).await.unwrap());
         assert_eq!(row(world, &mail).await.state, DeliveryState::Sent);
@@ -92,7 +92,7 @@ on_both! {
         for ended in JobEnd::ALL {
             let mail = world.mail(ended.as_str()).await;
             close(world, &mail, *ended).await.unwrap();
-            let begun = world.store.begin_sending(mail.id, THEIRS, at(50)).await.unwrap();
+            let begun = world.store.begin_sending(mail.id, mail.job_id, THEIRS, at(50)).await.unwrap();
             assert!(matches!(begun, Begun::Begun(_)), "{begun:?}");
             assert!(world.store.mark_sent(mail.id, THEIRS, &AttemptReport::default(), at(51)).await.unwrap());
         }
@@ -102,21 +102,21 @@ on_both! {
         let called_off = world.mail("called off").await;
         world.store.cancel_delivery(called_off.id, by(), at(1)).await.unwrap();
         let refused = world.mail("refused").await;
-        world.store.begin_sending(refused.id, MINE, at(1)).await.unwrap();
+        world.store.begin_sending(refused.id, refused.job_id, MINE, at(1)).await.unwrap();
         world.store.mark_failed(refused.id, MINE, &AttemptReport::default(), at(2)).await.unwrap();
         for (mail, state) in [(called_off, DeliveryState::Cancelled), (refused, DeliveryState::Failed)] {
             assert_eq!(close(world, &mail, JobEnd::Dead).await, None, "it has its end");
-            let begun = world.store.begin_sending(mail.id, THEIRS, at(50)).await.unwrap();
+            let begun = world.store.begin_sending(mail.id, mail.job_id, THEIRS, at(50)).await.unwrap();
             assert_eq!(begun, Begun::NotSendable(state));
         }
     }
 
     async fn a_mail_that_could_not_be_made_is_failed_and_made_by_its_job_redriven(world) {
         let mail = world.mail("k").await;
-        world.store.begin_sending(mail.id, MINE, at(1)).await.unwrap();
+        world.store.begin_sending(mail.id, mail.job_id, MINE, at(1)).await.unwrap();
         assert!(world.store.mark_unsendable(mail.id, MINE, &AttemptReport::default(), at(2)).await.unwrap());
         assert_eq!(row(world, &mail).await.state, DeliveryState::Failed);
-        let begun = world.store.begin_sending(mail.id, THEIRS, at(50)).await.unwrap();
+        let begun = world.store.begin_sending(mail.id, mail.job_id, THEIRS, at(50)).await.unwrap();
         assert!(matches!(begun, Begun::Begun(_)), "{begun:?}");
     }
 
@@ -127,9 +127,9 @@ on_both! {
             panic!("released");
         };
         assert_eq!((released.state, released.release), (DeliveryState::Queued, 1));
-        world.store.begin_sending(mail.id, MINE, at(51)).await.unwrap();
+        world.store.begin_sending(mail.id, released.job_id, MINE, at(51)).await.unwrap();
         world.store.mark_failed(mail.id, MINE, &AttemptReport::default(), at(52)).await.unwrap();
-        let begun = world.store.begin_sending(mail.id, THEIRS, at(53)).await.unwrap();
+        let begun = world.store.begin_sending(mail.id, released.job_id, THEIRS, at(53)).await.unwrap();
         assert_eq!(begun, Begun::NotSendable(DeliveryState::Failed), "this time the relay refused it");
     }
 

@@ -54,7 +54,7 @@ on_both! {
         let mail = world.mail("k").await;
         assert!(stale(world, 10, 30).await.is_empty());
         assert_eq!(world.store.stale_intents(QUIET, 10, at(31)).await.unwrap(), [Intent::Delivery(mail.clone())]);
-        world.store.begin_sending(mail.id, 1, at(40)).await.unwrap();
+        world.store.begin_sending(mail.id, mail.job_id, 1, at(40)).await.unwrap();
         assert!(stale(world, 10, 70).await.is_empty());
         assert_eq!(stale(world, 10, 71).await, ["k"]);
         world.store.mark_sent(mail.id, 1, &AttemptReport::default(), at(80)).await.unwrap();
@@ -63,7 +63,7 @@ on_both! {
 
     async fn a_deferred_mail_is_silent_on_purpose_until_its_next_attempt(world) {
         let mail = world.mail("k").await;
-        world.store.begin_sending(mail.id, 1, at(1)).await.unwrap();
+        world.store.begin_sending(mail.id, mail.job_id, 1, at(1)).await.unwrap();
         world.store.mark_deferred(mail.id, 1, &AttemptReport::default(), at(500), at(2)).await.unwrap();
         assert!(stale(world, 10, 530).await.is_empty());
         assert_eq!(stale(world, 10, 531).await, ["k"]);

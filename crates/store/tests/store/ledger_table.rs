@@ -25,7 +25,7 @@ async fn mail_at(world: &World, place: Place, category: Category) -> DeliveryRef
     let new = NewDelivery { category, ..mail(&fresh_id().to_string()) };
     let mail = store.insert_deliveries(&[new], at(0)).await.unwrap().remove(0);
     if !matches!(place, Place::Queued | Place::Cancelled) {
-        store.begin_sending(mail.id, MINE, at(1)).await.unwrap();
+        store.begin_sending(mail.id, mail.job_id, MINE, at(1)).await.unwrap();
     }
     let (id, now) = (mail.id, at(2));
     let there = match place {
@@ -56,7 +56,7 @@ async fn happens(store: &Store, mail: &DeliveryRef, event: Event) {
         store.close_intent(&intent, ended, "no luck", at(150), now).await.unwrap();
     };
     match event {
-        Event::Begins | Event::BeginsAgain => drop(store.begin_sending(id, THEIRS, now).await.unwrap()),
+        Event::Begins | Event::BeginsAgain => drop(store.begin_sending(id, mail.job_id, THEIRS, now).await.unwrap()),
         Event::Marked => drop(store.mark_data(id, MINE, &message(), now).await.unwrap()),
         Event::Taken => drop(store.mark_sent(id, MINE, &report, now).await.unwrap()),
         Event::PutOff => drop(store.mark_deferred(id, MINE, &report, at(300), now).await.unwrap()),

@@ -127,7 +127,7 @@ on_both! {
         apply(&world.store, "bk", 1, BookingEventKind::Confirmed, snapshot(), None).await;
         let key = "booking:bk:v1:news".to_owned();
         let mail = world.store.deliveries_under(std::slice::from_ref(&key)).await.unwrap().remove(&key).unwrap();
-        world.store.begin_sending(mail.id, 7, at(2)).await.unwrap();
+        world.store.begin_sending(mail.id, mail.job_id, 7, at(2)).await.unwrap();
         apply(&world.store, "bk", 2, BookingEventKind::Cancelled, snapshot(), None).await;
         assert_eq!(state_of(world, &key).await, Some(DeliveryState::Sending));
     }
@@ -207,11 +207,12 @@ on_both! {
     }
 
     async fn a_mail_is_readdressed_by_the_attempt_that_has_it_and_before_its_body(world) {
-        let id = world.mail("k").await.id;
+        let mail = world.mail("k").await;
+        let id = mail.id;
         let party = store::Party { locale: None, ..crate::both::party("ana", "Ana", "Europe/Madrid") };
         let readdress = async |token| world.store.readdress(id, token, &party, at(2)).await.unwrap();
         assert!(!readdress(7).await, "no attempt has it");
-        world.store.begin_sending(id, 7, at(1)).await.unwrap();
+        world.store.begin_sending(id, mail.job_id, 7, at(1)).await.unwrap();
         assert!(!readdress(8).await);
         assert!(readdress(7).await && readdress(7).await);
         let (row, _) = world.store.get_delivery(id).await.unwrap().unwrap();

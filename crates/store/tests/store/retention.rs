@@ -13,7 +13,7 @@ use crate::both::{World, at, by, event, fresh_id, mail, on_both, snapshot};
 
 async fn sent(world: &World, key: &str, seconds: i64) -> uuid::Uuid {
     let mail = world.store.insert_deliveries(&[mail(key)], at(seconds)).await.unwrap().remove(0);
-    world.store.begin_sending(mail.id, 1, at(seconds)).await.unwrap();
+    world.store.begin_sending(mail.id, mail.job_id, 1, at(seconds)).await.unwrap();
     world.store.mark_sent(mail.id, 1, &AttemptReport::default(), at(seconds)).await.unwrap();
     mail.id
 }
@@ -41,7 +41,7 @@ on_both! {
         let failed = async |key: &str, email_id| {
             let new = NewDelivery { email_id, ..mail(key) };
             let mail = store.insert_deliveries(&[new], at(0)).await.unwrap().remove(0);
-            store.begin_sending(mail.id, 1, at(0)).await.unwrap();
+            store.begin_sending(mail.id, mail.job_id, 1, at(0)).await.unwrap();
             store.mark_failed(mail.id, 1, &AttemptReport::default(), at(0)).await.unwrap();
             mail.id
         };
@@ -54,12 +54,12 @@ on_both! {
         assert!(told.last().unwrap().contains("cannot be sent again"), "{told:?}");
 
         let erased = failed("erased", None).await;
-        store.begin_sending(erased, 2, at(1)).await.unwrap();
-        let sending = world.mail("sending").await.id;
-        store.begin_sending(sending, 1, at(1)).await.unwrap();
+        store.begin_sending(erased, erased, 2, at(1)).await.unwrap();
+        let sending = world.mail("sending").await;
+        store.begin_sending(sending.id, sending.job_id, 1, at(1)).await.unwrap();
         store.erase_person("zoe@people.test", "hash", at(2)).await.unwrap();
-        store.mark_failed(sending, 1, &AttemptReport::default(), at(3)).await.unwrap();
-        assert_eq!(release(sending).await, Moved::Gone(Gone::Recipient));
+        store.mark_failed(sending.id, 1, &AttemptReport::default(), at(3)).await.unwrap();
+        assert_eq!(release(sending.id).await, Moved::Gone(Gone::Recipient));
         assert_eq!(release(erased).await, Moved::Gone(Gone::Recipient), "it was called off with them");
         let told = story(&store.delivery_history(erased).await.unwrap().unwrap(), at(2_000));
         assert_eq!(told.last().unwrap(), "Its recipient was erased: it cannot be sent again.");
@@ -158,7 +158,7 @@ on_both! {
         let mails: Vec<_> = (0..Old::CHUNK + 10).map(|n| mail(&format!("m{n}"))).collect();
         let written = world.store.insert_deliveries(&mails, at(0)).await.unwrap();
         for mail in &written {
-            world.store.begin_sending(mail.id, 1, at(0)).await.unwrap();
+            world.store.begin_sending(mail.id, mail.job_id, 1, at(0)).await.unwrap();
             world.store.mark_sent(mail.id, 1, &AttemptReport::default(), at(0)).await.unwrap();
         }
         assert_eq!(world.store.take_out(Old::Mails, at(500), at(600)).await.unwrap(), Old::CHUNK);

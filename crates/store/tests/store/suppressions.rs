@@ -24,7 +24,7 @@ fn suppression(address: &str, covers: Covers) -> NewSuppression {
 async fn held(world: &World, category: Category, address: &str) -> Uuid {
     let new = NewDelivery { category, recipient: address.to_owned(), ..mail(&format!("held:{}", fresh_id())) };
     let row = world.store.insert_deliveries(&[new], at(0)).await.unwrap().remove(0);
-    world.store.begin_sending(row.id, 7, at(1)).await.unwrap();
+    world.store.begin_sending(row.id, row.job_id, 7, at(1)).await.unwrap();
     assert!(world.store.mark_suppressed(row.id, 7, &Default::default(), at(1)).await.unwrap());
     row.id
 }

@@ -39,7 +39,7 @@ impl Send<'_> {
             kind: DeliveryEventKind::Redirected,
             verified: true,
             status: None,
-            text: Some(format!("sent to {address} (mail.redirect_to) in place of its recipient")),
+            text: Some(format!("it goes to {address} (mail.redirect_to) in place of its recipient")),
         };
         let source = format!("redirected to {address}");
         if let Err(error) = self.context.store.add_delivery_event(self.new_id(), &event, source.as_bytes()).await {

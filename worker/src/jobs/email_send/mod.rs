@@ -2,7 +2,8 @@
 //!
 //! Enqueued for a row of the ledger, under `delivery:{id}:r{release}`. Effect: the mail goes down the path below, and each
 //! step is written in the ledger.
-//! Twice is harmless: an attempt begins only from a waiting row; before the first byte of the body the row is moved to
+//! Twice is harmless: only the row's own job sends it, and a release gives it another one; an attempt begins only from a
+//! waiting row; before the first byte of the body the row is moved to
 //! phase `data` under this attempt's lease token, so that of two attempts one finds out that it is late and drops its
 //! connection; a row found in phase `data` after a crash becomes `unknown`, not another mail.
 //!

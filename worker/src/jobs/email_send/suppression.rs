@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mail::report::is_bad_address;
-use mail::{SendError, SendPhase};
+use mail::{EmailAddress, SendError, SendPhase};
 use secrets::Purpose;
 use store::{Covers, Delivery, ERASED_ADDRESS, NewSuppression, Suppression, SuppressionReason};
 use telemetry::redact::Text;
@@ -36,8 +36,12 @@ impl Send<'_> {
     }
 
     /// A receiver that says "no such address" (5.1.x) to RCPT is believed: the person is suppressed. Nothing else is:
-    /// a policy (5.7.x), a full mailbox and a refusal of the message say nothing about the address.
-    pub(super) async fn learn_from(&self, delivery: &Delivery, e: &SendError) {
+    /// a policy (5.7.x), a full mailbox and a refusal of the message say nothing about the address, and what is said of
+    /// the one that a test installation redirects to says nothing of the recipient.
+    pub(super) async fn learn_from(&self, delivery: &Delivery, to: &EmailAddress, e: &SendError) {
+        if EmailAddress::parse(&delivery.recipient).ok().as_ref() != Some(to) {
+            return;
+        }
         let bad = e.phase == SendPhase::Rcpt && e.is_permanent() && e.enhanced.as_deref().is_some_and(is_bad_address);
         if !bad {
             return;

@@ -57,7 +57,7 @@ impl Send<'_> {
                 if e.asks_for_less() {
                     self.mailer.paces.slow_down(&domain(&ready), self.now());
                 }
-                self.refused(delivery, &e, took).await
+                self.refused(delivery, &ready.envelope.to, &e, took).await
             }
         }
     }
@@ -151,7 +151,7 @@ impl Send<'_> {
         Ok(Completed::with(json!({ "delivery": "sent" })))
     }
 
-    async fn refused(&self, delivery: &Delivery, e: &SendError, took: Duration) -> Outcome {
+    async fn refused(&self, delivery: &Delivery, to: &EmailAddress, e: &SendError, took: Duration) -> Outcome {
         let report = AttemptReport {
             relay: Some(e.relay.clone()),
             phase: Some(e.phase.to_string()),
@@ -171,7 +171,7 @@ impl Send<'_> {
             return self.end(DeliveryState::Unknown, &report).await;
         }
         if e.is_permanent() {
-            self.learn_from(delivery, e).await;
+            self.learn_from(delivery, to, e).await;
             return self.end(DeliveryState::Failed, &report).await;
         }
         let wait = delivery.class.wait(delivery.attempts, self.context.chance.share());

@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use crate::error::{ApiError, Fault, Problem};
+use crate::idempotency;
 
 /// A refusal in either shape at once.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl IntoResponse for Refusal {
             Fault::Forbidden => "restricted_api_key",
             Fault::NotFound => "not_found",
             Fault::MethodNotAllowed => "method_not_allowed",
-            Fault::Conflict => "invalid_idempotent_request",
+            Fault::Conflict if self.0.is_about(idempotency::HEADER) => "invalid_idempotent_request",
             Fault::TooMany => "rate_limit_exceeded",
             Fault::Internal => "internal_server_error",
             Fault::Unavailable | Fault::Slow => "application_error",
