@@ -486,7 +486,7 @@ fn the_checks_name_file_and_line() {
         (
             "behind",
             "hello/body.html.hbs",
-            "<table background='//a.example'><tr><td>{{name}}</td></tr></table>",
+            "<p background='//a.example'>{{name}}</p>",
             "hello/body.html.hbs:1: background=",
         ),
         (
