@@ -428,5 +428,17 @@ async fn the_operators_hear_that_no_second_relay_would_take_over() {
     let (_, body) = testkit::wait_for("the notice", PATIENCE, async || kept.lock().unwrap().first().cloned()).await;
     assert_eq!((&body["data"]["kind"], &body["data"]["severity"]), (&"domain.fallback_held".into(), &"warning".into()));
     assert_eq!(body["data"]["labels"], serde_json::json!({ "domain": DEV_DOMAIN, "relay": SECOND }));
+
+async fn an_alert_whose_answer_is_lost_twice_is_not_sent_a_third_time() {
+    let post = Post::open().await;
+    post.script(|step| match phase(step) {
+        SendPhase::Dot => Reaction::AcceptThenClose,
+        _ => Reaction::Proceed,
+    });
+    let runner = post.stage.runner(|_| {});
+    let mail = settled(&post, &post.send_to("ops@example.com", Category::Alert).await).await;
+    assert_eq!(mail.state, DeliveryState::Deferred, "{:?}", mail.last_error);
+    let again = resend(&post, &mail).await;
+    assert_eq!((again.state, post.catcher.inbox().received()), (DeliveryState::Unknown, 2), "{:?}", again.last_error);
     assert_eq!(runner.shut_down().await, 0);
 }

@@ -99,10 +99,20 @@ impl SendError {
     }
 
     /// The relay will never take this mail. A 5xx before MAIL is about the relay or our account with it, not about the
-    /// mail, and passes when that is put right.
+    /// mail, and passes when that is put right; some relays say the same only at MAIL.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self.kind, SendErrorKind::Permanent | SendErrorKind::Beyond) && self.phase >= SendPhase::Mail
+        matches!(self.kind, SendErrorKind::Permanent | SendErrorKind::Beyond)
+            && self.phase >= SendPhase::Mail
+            && !self.is_about_our_account()
+    }
+
+    /// The relay wants a login, or another one (530, 534, 535, 538: RFC 4954 §6, RFC 3207 §4), or refuses our MAIL by a
+    /// policy (5.7.x): it has not heard yet whom the mail is for.
+    fn is_about_our_account(&self) -> bool {
+        let policy = self.enhanced.as_deref().is_some_and(|code| code.starts_with("5.7."));
+        matches!(self.code, Some(530 | 534 | 535 | 538))
+            || (self.phase == SendPhase::Mail && self.kind == SendErrorKind::Permanent && policy)
     }
 
     /// The relay cannot carry this mail, and says so in what it offers: another relay may.
@@ -115,7 +125,9 @@ impl SendError {
     #[must_use]
     pub fn is_about_the_relay(&self) -> bool {
         use SendErrorKind as K;
-        let broken = matches!(self.kind, K::Network | K::Timeout | K::Protocol) || self.code == Some(421);
+        let broken = matches!(self.kind, K::Network | K::Timeout | K::Protocol)
+            || self.code == Some(421)
+            || self.is_about_our_account();
         self.phase < SendPhase::Mail || (self.phase < SendPhase::Dot && broken)
     }
 
@@ -224,5 +236,36 @@ impl Failure {
             None => (None, self.enhanced.map(str::to_owned), self.text),
         };
         SendError { relay: relay.to_owned(), phase: self.phase, kind: self.kind, code, enhanced, text }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(phase: SendPhase, code: u16, text: &str) -> SendError {
+        Failure::refused(phase, Reply::new(code, text)).at("relay")
+    }
+
+    #[test]
+    fn what_a_relay_says_of_our_account_is_not_about_the_mail() {
+        use SendPhase::{Data, Dot, Mail, Rcpt};
+        for (phase, code, text, permanent) in [
+            (Mail, 530, "5.7.0 authentication required", false),
+            (Rcpt, 530, "5.7.0 must issue a STARTTLS command first", false),
+            (Mail, 535, "5.7.8 credentials invalid", false),
+            (Mail, 550, "5.7.1 account suspended", false),
+            (Mail, 550, "5.7.60 client does not have permissions to send as this sender", false),
+            (Mail, 553, "5.1.8 bad sender", true),
+            (Mail, 552, "5.3.4 too large", true),
+            (Rcpt, 550, "5.7.1 relaying denied", true),
+            (Rcpt, 550, "5.1.1 no such user", true),
+            (Data, 554, "5.7.1 refused", true),
+            (Dot, 550, "5.7.26 not authenticated", true),
+        ] {
+            let error = refused(phase, code, text);
+            assert_eq!(error.is_permanent(), permanent, "{error}");
+            assert_eq!(error.is_about_the_relay(), !permanent, "{error}");
+        }
     }
 }

@@ -81,13 +81,13 @@ on_both! {
                 deliveries: vec![NewDelivery { email_id: Some(id), ..mail(&format!("email:{id}")) }],
             };
             let EmailAccepted::New(rows) = store.accept_email(&new, at(seconds)).await.unwrap() else { panic!("new") };
-            rows[0].id
+            (rows[0].id, rows[0].job_id)
         };
         let (old, waiting, young) = (fresh_id(), fresh_id(), fresh_id());
-        let mail = accept(old, 0).await;
+        let (mail, job) = accept(old, 0).await;
         accept(waiting, 0).await;
         accept(young, 1_000).await;
-        store.begin_sending(mail, 1, at(1)).await.unwrap();
+        store.begin_sending(mail, job, 1, at(1)).await.unwrap();
         store.mark_sent(mail, 1, &AttemptReport::default(), at(2)).await.unwrap();
         assert_eq!(store.take_out(Old::EmailContents, at(500), at(2_000)).await.unwrap(), 1);
         assert_eq!(store.take_out(Old::EmailContents, at(500), at(2_000)).await.unwrap(), 0);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use job::clock::after;
 use job::{Completed, Outcome};
 use mail::{Accepted, EmailAddress, Envelope, SendError, SendErrorKind, SendPhase, SmtpTransport};
@@ -17,6 +18,8 @@ use super::{Halt, Send};
 
 /// The wait after a mail was ready to go and the ledger did not let it.
 const LEDGER_WAIT: Duration = Duration::from_secs(2);
+/// How long before its deadline a mail is tried for the last time.
+const LAST_ATTEMPT: Duration = Duration::from_secs(10);
 /// A turn that comes this soon is waited for here, and not in the queue.
 const WAIT_HERE: Duration = Duration::from_secs(1);
 
@@ -166,7 +169,7 @@ impl Send<'_> {
             return self.put_off(reason(), &report, LEDGER_WAIT).await;
         }
         self.doubt_domain(delivery, e.enhanced.as_deref(), &e.text).await;
-        if e.is_uncertain() && !delivery.class.resends_unknown() {
+        if e.is_uncertain() && (!delivery.class.resends_unknown() || self.lost_before().await) {
             error!(delivery_id = %self.id, relay = e.relay, error = %Text(&e.text), "no answer after the dot: unknown");
             return self.end(DeliveryState::Unknown, &report).await;
         }
@@ -175,14 +178,52 @@ impl Send<'_> {
             return self.end(DeliveryState::Failed, &report).await;
         }
         let wait = delivery.class.wait(delivery.attempts, self.context.chance.share());
-        if delivery.deadline.is_some_and(|deadline| after(self.now(), wait) >= deadline) {
-            return self.end(DeliveryState::Expired, &report).await;
+        match within(wait, delivery.deadline, self.now()) {
+            Some(wait) => self.put_off(reason(), &report, wait).await,
+            None => self.end(DeliveryState::Expired, &report).await,
         }
-        self.put_off(reason(), &report, wait).await
     }
+
+    /// Whether an earlier attempt had no answer after the dot either. Twice is better than not at all; as often as a relay
+    /// loses its answer is not.
+    async fn lost_before(&self) -> bool {
+        let attempts = match self.context.store.get_delivery(self.id).await {
+            Ok(found) => found.map(|(_, attempts)| attempts).unwrap_or_default(),
+            Err(_) => return false,
+        };
+        let dot = SendPhase::Dot.to_string();
+        attempts.iter().any(|attempt| attempt.phase.as_deref() == Some(&dot) && attempt.code.is_none())
+    }
+}
+
+/// The wait before the next attempt: the usual one, or, where that would end after the deadline, until shortly before it.
+/// `None` if there is no time for another attempt.
+fn within(wait: Duration, deadline: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
+    let Some(deadline) = deadline.filter(|deadline| after(now, wait) >= *deadline) else { return Some(wait) };
+    let left = Duration::try_from(deadline.duration_since(now)).ok()?.checked_sub(LAST_ATTEMPT)?;
+    (left >= wait / 10).then_some(left)
 }
 
 /// The recipient's domain, in lower case.
 fn domain(ready: &Ready) -> String {
     ready.envelope.to.domain().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_attempt_is_shortly_before_the_deadline() {
+        let now: Timestamp = "2027-03-01T09:00:00Z".parse().unwrap();
+        let (secs, wait) = (Duration::from_secs, Duration::from_secs(600));
+        let next = |left: u64| within(wait, Some(after(now, secs(left))), now);
+        assert_eq!(within(wait, None, now), Some(wait));
+        assert_eq!(next(601), Some(wait));
+        assert_eq!(next(600), Some(secs(590)));
+        assert_eq!(next(70), Some(secs(60)), "a tenth of the wait is worth it");
+        assert_eq!(next(69), None);
+        assert_eq!(next(5), None);
+        assert_eq!(within(wait, Some(now), after(now, secs(9))), None, "it has passed");
+    }
 }
