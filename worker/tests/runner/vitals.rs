@@ -63,7 +63,7 @@ async fn begun(stage: &Stage, category: Category, count: usize) -> Vec<uuid::Uui
         let id = context.ids.next(&queue("emails")).uuid();
         let new = NewDelivery::new(id, id.to_string(), category, "welcome", "hello", "zoe@example.com");
         context.store.insert_deliveries(&[new], now).await.unwrap();
-        context.store.begin_sending(id, 7, now).await.unwrap();
+        context.store.begin_sending(id, id, 7, now).await.unwrap();
         ids.push(id);
     }
     ids
