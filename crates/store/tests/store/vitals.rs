@@ -14,8 +14,9 @@ const TOKEN: u64 = 7;
 /// A mail of this category, brought to `state` at second `end`.
 async fn mail_that_is(store: &Store, state: DeliveryState, category: Category, end: i64) {
     let new = NewDelivery { category, ..mail(&fresh_id().to_string()) };
-    let id = store.insert_deliveries(&[new], at(0)).await.unwrap()[0].id;
-    store.begin_sending(id, TOKEN, at(1)).await.unwrap();
+    let mail = store.insert_deliveries(&[new], at(0)).await.unwrap().remove(0);
+    let id = mail.id;
+    store.begin_sending(id, mail.job_id, TOKEN, at(1)).await.unwrap();
     let report = AttemptReport::default();
     let done = match state {
         DeliveryState::Failed => store.mark_failed(id, TOKEN, &report, at(end)).await.unwrap(),
