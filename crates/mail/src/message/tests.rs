@@ -224,7 +224,8 @@ fn bare_line_ends_and_nul_in_a_part_are_refused_and_crlf_is_not() {
 
 #[test]
 fn subjects_that_look_encoded_or_never_pause_are_read_as_written() {
-    for subject in ["=?utf-8?q?=0D=0ABcc:_x@y.example?=", &"x".repeat(1000), &"é".repeat(500), "🎓 done 🎉", "a  b"]
+    for subject in
+        ["=?utf-8?q?=0D=0ABcc:_x@y.example?=", &"x".repeat(1000), &"é".repeat(500), "🎓 done 🎉", "a  b", "Σ  A"]
     {
         let content = Rendered { subject: subject.to_owned(), ..content() };
         let bytes = build_to(None, "zoe@example.com", &content).unwrap();

@@ -1,7 +1,8 @@
 //! Text in headers: as it stands where that is safe, as encoded words (RFC 2047) where it is not.
 //!
-//! The builder encodes what is not ASCII. Two things it leaves alone are encoded here: text that looks like an encoded
-//! word, which readers would decode into something else, and words too long for a line.
+//! The builder encodes what is not ASCII, word by word. What it would not bring across is encoded here: text that looks
+//! like an encoded word, which readers would decode into something else, words too long for a line, and several blanks
+//! beside a word that is not ASCII.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +14,9 @@ const MAX_WORD: usize = 200;
 
 /// Whether `text` must not be left to the builder.
 pub(super) fn needs_care(text: &str) -> bool {
-    text.contains("=?") || text.split(' ').any(|word| word.len() > MAX_WORD)
+    text.contains("=?")
+        || (text.contains("  ") && !text.is_ascii())
+        || text.split(' ').any(|word| word.len() > MAX_WORD)
 }
 
 /// `text` for the value of a header field: as it stands if it is ASCII, else as encoded words with blanks between.
