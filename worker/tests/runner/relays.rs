@@ -428,7 +428,10 @@ async fn the_operators_hear_that_no_second_relay_would_take_over() {
     let (_, body) = testkit::wait_for("the notice", PATIENCE, async || kept.lock().unwrap().first().cloned()).await;
     assert_eq!((&body["data"]["kind"], &body["data"]["severity"]), (&"domain.fallback_held".into(), &"warning".into()));
     assert_eq!(body["data"]["labels"], serde_json::json!({ "domain": DEV_DOMAIN, "relay": SECOND }));
+    assert_eq!(runner.shut_down().await, 0);
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alert_whose_answer_is_lost_twice_is_not_sent_a_third_time() {
     let post = Post::open().await;
     post.script(|step| match phase(step) {
