@@ -135,6 +135,6 @@ pub fn notices(
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Notices> {
     let ids = Arc::new(IdSource::new(Arc::clone(clock)));
-    let alerts = Intake::new(store.clone(), Arc::new(alerts::alert_rules(config)?), Arc::clone(&ids));
+    let alerts = Intake::new(store.clone(), Arc::new(alert_rules(config)?), Arc::clone(&ids));
     Ok(operators::notices(config, broker, &ids, clock)?.through(alerts, Arc::clone(clock)))
 }

@@ -71,7 +71,9 @@ fn expected(at: SendPhase, answer: &Reaction, category: Category) -> (DeliverySt
         _ => DeliveryState::Unknown,
     };
     match answer {
-        Reaction::Reply(code, _) | Reaction::ReplyThenClose(code, _) => match code / 100 {
+        Reaction::Reply(code, text) | Reaction::ReplyThenClose(code, text) => match code / 100 {
+            // A policy against our MAIL is about our account: it has not heard whom the mail is for.
+            5 if at == SendPhase::Mail && text.starts_with("5.7.") => (DeliveryState::Deferred, 0),
             4 => (DeliveryState::Deferred, 0),
             5 if at >= SendPhase::Mail => (DeliveryState::Failed, 0),
             5 => (DeliveryState::Deferred, 0),
