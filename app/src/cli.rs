@@ -60,6 +60,8 @@ pub enum Command {
     Schedules(commands::schedules::Args),
     /// Lists, beats and removes heartbeats: what has to report regularly.
     Heartbeats(commands::heartbeats::Args),
+    /// Counts searches by the hour and the day.
+    Search(commands::search::Args),
     /// Creates, lists and revokes API keys.
     Keys(commands::keys::Args),
     /// Prints new keys for sealing and signing.

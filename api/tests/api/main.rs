@@ -15,6 +15,7 @@ mod mailbox;
 mod outages;
 mod refusals;
 mod schedules;
+mod search;
 mod search_page;
 mod silences;
 mod storms;

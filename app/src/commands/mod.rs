@@ -17,6 +17,7 @@ mod reach;
 pub mod reconcile;
 pub mod scheduler;
 pub mod schedules;
+pub mod search;
 pub mod secrets;
 pub mod suppressions;
 pub mod templates;
@@ -49,6 +50,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Queues(args) => queues::run(globals, &args).await,
         Command::Schedules(args) => schedules::run(globals, &args).await,
         Command::Heartbeats(args) => heartbeats::run(globals, &args).await,
+        Command::Search(args) => search::run(globals, &args).await,
         Command::Keys(args) => keys::run(globals, &args).await,
         Command::Secrets(args) => secrets::run(&args),
         Command::Suppressions(args) => suppressions::run(globals, &args).await,

@@ -56,7 +56,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// What a job would say, to a person.
-fn why(unfinished: Unfinished) -> anyhow::Error {
+pub(super) fn why(unfinished: Unfinished) -> anyhow::Error {
     match unfinished {
         Unfinished::Snooze { reason: said, .. }
         | Unfinished::Retry { error: said }

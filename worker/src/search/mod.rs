@@ -1,6 +1,7 @@
-//! Search analytics: what holds for events, and when a window is counted again.
+//! Search analytics: what holds for events, when a window is counted again (`due`), and counting (`rollup`).
 
 mod due;
+mod rollup;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use store::SearchRules;
 use uuid::Uuid;
 
 pub use due::is_due;
+pub use rollup::{RolledUp, roll_up};
 
 /// What holds for search events in this installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod heartbeats;
 mod lacking;
 mod mails;
 mod relays;
+mod search;
 mod search_report;
 mod silences;
 mod stage;

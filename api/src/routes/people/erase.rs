@@ -25,6 +25,8 @@ pub struct ErasedView {
     emails: u64,
     /// Suppressions of the address. Its keyed hash is kept, so that it is still not written to.
     suppressions: u64,
+    /// Searches of the users whose bookings had the address, with what was done with what they found.
+    searches: u64,
 }
 
 /// Erase a person
@@ -47,6 +49,11 @@ pub async fn erase(
     let address = address(&email)?;
     let ring = state.ring()?;
     let hash = ring.pseudonym(Purpose::Address, address.as_str().to_lowercase().as_bytes());
+    // Asked first: afterwards nobody knows whose searches they were.
+    let mut searches = 0;
+    for id in state.store.person_ids(address.as_str()).await? {
+        searches += state.store.erase_search_subject(&id, state.clock.now()).await?.searches;
+    }
     let erased = state.store.erase_person(address.as_str(), &hash, state.clock.now()).await?;
     tracing::info!(
         bookings = erased.bookings,
@@ -60,5 +67,6 @@ pub async fn erase(
         cancelled: erased.cancelled,
         emails: erased.emails,
         suppressions: erased.suppressions,
+        searches,
     }))
 }

@@ -22,7 +22,7 @@ use crate::state::State;
     get, path = "/v1/people/{email}/export", tag = "people", operation_id = "exportPerson",
     params(("email" = String, Path, description = "The person's address")),
     responses(
-        (status = 200, description = "What is kept: bookings, booking_events, mails, emails, suppressions", body = Value),
+        (status = 200, description = "What is kept: bookings, booking_events, mails, emails, suppressions, searches", body = Value),
         (status = 422, description = "Not an address", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -33,6 +33,10 @@ pub async fn export(
 ) -> Result<Json<Value>, ApiError> {
     let address = address(&email)?;
     let kept = state.store.export_person(address.as_str()).await?;
+    let mut searches = Vec::new();
+    for id in state.store.person_ids(address.as_str()).await? {
+        searches.extend(state.store.export_search_subject(&id).await?);
+    }
     Ok(Json(json!({
         "email": address.as_str(),
         "exported_at": state.clock.now(),
@@ -41,6 +45,7 @@ pub async fn export(
         "mails": kept.mails.iter().map(mail).collect::<Vec<_>>(),
         "emails": kept.emails.iter().map(|email| sent(&state, email)).collect::<Vec<_>>(),
         "suppressions": kept.suppressions.iter().map(suppression).collect::<Vec<_>>(),
+        "searches": searches,
     })))
 }
 

@@ -8,6 +8,7 @@ mod http;
 mod mail;
 mod queue;
 mod reminders;
+mod search;
 mod sink;
 mod stamp;
 
@@ -45,6 +46,8 @@ enum What {
     Sink,
     /// The scan for reminders among a million bookings, and many that are due at once.
     Reminders(RemindersArgs),
+    /// Search events through API and worker into Postgres, and counting a day of them.
+    Search(SearchArgs),
 }
 
 /// Where the queue lies.
@@ -139,6 +142,25 @@ struct RemindersArgs {
     json: bool,
 }
 
+/// How much to measure.
+#[derive(Debug, clap::Args)]
+struct SearchArgs {
+    #[command(flatten)]
+    backend: Backend,
+    /// A Postgres for the store: a database of its own is made there and removed at the end.
+    #[arg(long, value_name = "URL")]
+    postgres: String,
+    /// How many events go through API and worker, in batches of 1,000; 0 leaves it out.
+    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(0..=2_000_000))]
+    events: u64,
+    /// How many events the day has that is counted; 0 leaves it out.
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(0..=100_000_000))]
+    day: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Measures.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = match args.what {
@@ -165,6 +187,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Reminders(args) => {
             let bench = Bench::open(&args.backend, "bench", Tables::Memory).await?;
             let figures = reminders::run(&bench, &args.store, args.bookings, args.due).await;
+            bench.clean().await?;
+            figures?.show(args.json)
+        }
+        What::Search(args) => {
+            let bench = Bench::open(&args.backend, "search", Tables::Postgres(args.postgres)).await?;
+            let figures = search::run(&bench, args.events, args.day).await;
             bench.clean().await?;
             figures?.show(args.json)
         }
@@ -200,7 +228,9 @@ impl Bench {
     async fn open(backend: &Backend, queue: &str, tables: Tables) -> anyhow::Result<Self> {
         let prefix = format!("postrider-bench-{:016x}", Chance::system().bits());
         let queue = QueueName::new(queue)?;
-        let settings = Settings { queues: vec![queue.clone()], ..Settings::default() };
+        // As `[queues.search]` has it.
+        let completed_counts = [(QueueName::new("search")?, 50)].into();
+        let settings = Settings { queues: vec![queue.clone()], completed_counts, ..Settings::default() };
         let (mut redis, mut files, mut scratch) = (None, Vec::new(), None);
         let broker: Arc<dyn Broker> = match (&backend.redis, &backend.sqlite) {
             (Some(url), _) => {

@@ -2,12 +2,14 @@
 //!
 //! 1. `find`: the bookings that they are a party of (by the projection, and by the mails that they got) and their mails.
 //! 2. `export`: all of it, for the person to read.
-//! 3. `erase`: names, addresses and texts go; what remains is what the platform needs to stay right: idempotency keys (so
+//! 3. `person`: the ids that the marketplace knows them by.
+//! 4. `erase`: names, addresses and texts go; what remains is what the platform needs to stay right: idempotency keys (so
 //!    that nothing is sent twice), states and times, and the keyed hash of an address that must not be written to.
 
 mod erase;
 mod export;
 mod find;
+mod person;
 mod scrub;
 
 pub use erase::Erased;

@@ -5,7 +5,7 @@
 //! 2. A roll-up reads the marks, then the events, and takes away the marks that still have the token it has read: what was
 //!    written meanwhile has changed it, and is counted by the next one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -44,12 +44,19 @@ impl Record for DirtyWindow {
 /// A mark as it was read.
 pub(super) struct Mark {
     slot: i64,
-    pub(super) token: Uuid,
+    token: Uuid,
 }
 
 impl Record for Mark {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self { slot: row.get("slot")?, token: row.get("token")? })
+    }
+}
+
+impl Mark {
+    /// The mark that who has this token leaves.
+    pub(super) fn of(token: Uuid) -> Self {
+        Self { slot: slot_of(token), token }
     }
 }
 
@@ -138,6 +145,45 @@ impl Store {
             .bind(granularity)
             .all()
             .await
+    }
+
+    /// The days that hold events which are not counted yet, the oldest first, each with its hours that do.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn dirty_search_hours_by_day(&self) -> Result<Vec<(DirtyWindow, Vec<DirtyWindow>)>, StoreError> {
+        let day_of = |window: &DirtyWindow| Granularity::Day.floor(window.starts_at);
+        let mut days: BTreeMap<Timestamp, (Option<DirtyWindow>, Vec<DirtyWindow>)> = BTreeMap::new();
+        for hour in self.dirty_search_windows(Granularity::Hour).await? {
+            days.entry(day_of(&hour)).or_default().1.push(hour);
+        }
+        for day in self.dirty_search_windows(Granularity::Day).await? {
+            let (known, _) = days.entry(day.starts_at).or_default();
+            *known = Some(day);
+        }
+        let mut dirty = Vec::with_capacity(days.len());
+        for (starts_at, (day, hours)) in days {
+            let day = match day {
+                Some(day) => day,
+                // No hour of it was counted since the day was.
+                None => self.counted_search_day(starts_at).await?,
+            };
+            dirty.push((day, hours));
+        }
+        Ok(dirty)
+    }
+
+    async fn counted_search_day(&self, starts_at: Timestamp) -> Result<DirtyWindow, StoreError> {
+        let counted = self
+            .read()
+            .await?
+            .sql("SELECT granularity, starts_at, rolled_at, searches FROM search_windows WHERE granularity = $1 AND starts_at = $2")
+            .bind(Granularity::Day)
+            .bind(At(starts_at))
+            .optional()
+            .await?;
+        let never = DirtyWindow { granularity: Granularity::Day, starts_at, rolled_at: None, searches: 0 };
+        Ok(counted.unwrap_or(never))
     }
 
     /// Marks the hours that begin in `from..to`, and their days, so that they are counted again.

@@ -5,12 +5,13 @@
 //! 3. `facts`, `tally`, `crowd`: the searches of a window, one by one, and counting them. `rollup` replaces what was counted
 //!    of a window.
 //! 4. `metrics`, `queries`: reading the counts. `window`: the hours and days that they are of.
-//! 5. `partitions`, `aging`, `subjects`: what has grown old goes, and what somebody wants gone.
+//! 5. `partitions`, `aging`, `subjects`: what has grown old goes, and what somebody wants gone. `fill` is for measurements.
 
 mod aging;
 mod crowd;
 mod event;
 mod facts;
+mod fill;
 mod ingest;
 mod marks;
 mod metrics;

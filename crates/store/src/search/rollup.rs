@@ -4,7 +4,8 @@
 //! 2. In one transaction: the window's row takes the turn, or the count is dropped because a later turn was quicker; the
 //!    rows of the window are removed, so that queries which vanished leave; the new ones are written; the marks that it had
 //!    read go, unless they have changed. An hour marks its day.
-//! 3. A day's queries are the sums of its hours'; its other counts are taken from the events, for medians and different
+//! 3. A day is counted hour by hour, and each of its hours that is marked is written on the way: the events are read once.
+//!    Its queries are the sums of its hours'; its other counts are taken from the events, for medians and different
 //!    searchers cannot be added up.
 //!
 //! So twice is harmless, at the same time too: what the last turn has seen stands, and what it has not seen is marked.
@@ -16,7 +17,8 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::marks::{self, slot_of};
+use super::facts::Fact;
+use super::marks::{self, Mark, slot_of};
 use super::metrics::{ALL, SearchMetrics};
 use super::rules::SearchRules;
 use super::tally::{QueryCounts, Tally};
@@ -45,13 +47,28 @@ pub struct RolledWindow {
     pub searches: u64,
     /// Whether it was written; if not, another count with a later turn was.
     pub written: bool,
+    /// Hours that were written: itself, or those of the day.
+    pub hours: u64,
+}
+
+/// A window that is being counted.
+struct Count {
+    granularity: Granularity,
+    starts_at: Timestamp,
+    /// Drawn before the first event was read.
+    turn: i64,
+    /// Read before the first event was.
+    marks: Vec<Mark>,
+    tally: Tally,
+    orphans: u64,
 }
 
 impl Store {
-    /// Counts the window of this length that begins at `starts_at`. `token` is this call's own.
+    /// Counts the window of this length that begins at `starts_at`; with a day, those of its hours that hold events which
+    /// are not counted yet. `token` is this call's own.
     ///
     /// # Errors
-    /// As the database says; then the window is as it was.
+    /// As the database says; then windows that are not written are as they were.
     pub async fn roll_search_window(
         &self,
         granularity: Granularity,
@@ -60,15 +77,64 @@ impl Store {
         token: Uuid,
         now: Timestamp,
     ) -> Result<RolledWindow, StoreError> {
-        let turn = self.draw_turn().await?;
-        let read = marks::of(&mut self.read().await?, granularity, starts_at).await?;
-        let ends_at = granularity.next(starts_at);
-        let with_queries = granularity == Granularity::Hour;
-        let mut tally = Tally::new(with_queries);
-        self.each_search_fact(starts_at, ends_at, rules, with_queries, |fact| tally.add(fact)).await?;
-        let orphans = self.count_orphans(starts_at, ends_at).await?;
-        let searches = tally.searches();
+        if granularity == Granularity::Hour {
+            let mut count = self.begin_count(granularity, starts_at).await?;
+            self.read_hour(&mut count, None, rules).await?;
+            return self.write_count(count, token, now).await;
+        }
+        let mut day = self.begin_count(granularity, starts_at).await?;
+        let (mut start, end, mut hours) = (starts_at, granularity.next(starts_at), 0);
+        while start < end {
+            let mut hour = self.begin_count(Granularity::Hour, start).await?;
+            if hour.marks.is_empty() {
+                let next = Granularity::Hour.next(start);
+                self.each_search_fact(start, next, rules, false, |fact| day.tally.add(&fact)).await?;
+                day.orphans += self.count_orphans(start, next).await?;
+            } else {
+                self.read_hour(&mut hour, Some(&mut day), rules).await?;
+                hours += u64::from(self.write_count(hour, token, now).await?.written);
+            }
+            start = Granularity::Hour.next(start);
+        }
+        // The mark that its own hours have left is as good as read: they were counted with it.
+        day.marks.push(Mark::of(token));
+        let rolled = self.write_count(day, token, now).await?;
+        Ok(RolledWindow { hours, ..rolled })
+    }
 
+    async fn begin_count(&self, granularity: Granularity, starts_at: Timestamp) -> Result<Count, StoreError> {
+        let turn = self.draw_turn().await?;
+        let marks = marks::of(&mut self.read().await?, granularity, starts_at).await?;
+        let tally = Tally::new(granularity == Granularity::Hour);
+        Ok(Count { granularity, starts_at, turn, marks, tally, orphans: 0 })
+    }
+
+    /// Counts an hour's events, and counts them for its day too.
+    async fn read_hour(
+        &self,
+        hour: &mut Count,
+        mut day: Option<&mut Count>,
+        rules: &SearchRules,
+    ) -> Result<(), StoreError> {
+        let (start, end) = (hour.starts_at, hour.granularity.next(hour.starts_at));
+        let take = |fact: Fact| {
+            if let Some(day) = &mut day {
+                day.tally.add(&fact);
+            }
+            hour.tally.add(&fact);
+        };
+        self.each_search_fact(start, end, rules, true, take).await?;
+        hour.orphans = self.count_orphans(start, end).await?;
+        if let Some(day) = day {
+            day.orphans += hour.orphans;
+        }
+        Ok(())
+    }
+
+    /// Replaces what was counted of the window before, unless a later turn was quicker.
+    async fn write_count(&self, count: Count, token: Uuid, now: Timestamp) -> Result<RolledWindow, StoreError> {
+        let Count { granularity, starts_at, turn, marks: read, tally, orphans } = count;
+        let searches = tally.searches();
         let mut session = self.begin().await?.patient(PATIENCE);
         let ours = session
             .sql(
@@ -85,7 +151,7 @@ impl Store {
             .run()
             .await?;
         if ours == 0 {
-            return Ok(RolledWindow { searches, written: false });
+            return Ok(RolledWindow { searches, written: false, hours: 0 });
         }
         for table in ["search_metrics", "search_queries"] {
             session
@@ -104,11 +170,11 @@ impl Store {
                 let day = BTreeSet::from([Granularity::Day.floor(starts_at)]);
                 marks::set(&mut session, Granularity::Day, &day, slot_of(token), token, now).await?;
             }
-            None => sum_queries(&mut session, starts_at, ends_at).await?,
+            None => sum_queries(&mut session, starts_at, granularity.next(starts_at)).await?,
         }
         marks::clear(&mut session, granularity, starts_at, &read).await?;
         session.commit().await?;
-        Ok(RolledWindow { searches, written: true })
+        Ok(RolledWindow { searches, written: true, hours: u64::from(granularity == Granularity::Hour) })
     }
 
     async fn draw_turn(&self) -> Result<i64, StoreError> {

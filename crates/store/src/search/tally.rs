@@ -169,20 +169,23 @@ impl Tally {
     }
 
     /// Counts a search.
-    pub(super) fn add(&mut self, fact: Fact) {
+    pub(super) fn add(&mut self, fact: &Fact) {
         let place = self.place(&fact.kind, &fact.device);
         let counts = &mut self.cells[usize::from(place)].2;
         if fact.is_folded() {
             counts.folded += 1;
             return;
         }
-        counts.add(&fact);
+        counts.add(fact);
         if let Some(searcher) = fact.searcher {
             self.crowd.saw(searcher, place);
         }
         // A search without a text (somebody looks around) is no query.
         if let Some(queries) = self.queries.as_mut().filter(|_| !fact.query.is_empty()) {
-            let of = queries.entry(fact.query).or_default();
+            if !queries.contains_key(&fact.query) {
+                queries.insert(fact.query.clone(), QueryCounts::default());
+            }
+            let Some(of) = queries.get_mut(&fact.query) else { return };
             of.searches += 1;
             of.zero_results += u64::from(fact.results == 0);
             of.few_results += u64::from(fact.results < FEW);
@@ -294,7 +297,7 @@ mod tests {
             first_click_ms: None,
         };
         let mut tally = Tally::new(true);
-        [fact(true, false), fact(true, true), fact(false, false)].into_iter().for_each(|fact| tally.add(fact));
+        [fact(true, false), fact(true, true), fact(false, false)].into_iter().for_each(|fact| tally.add(&fact));
         let all = tally.metrics(Timestamp::UNIX_EPOCH, 3);
         assert_eq!(all.len(), 4);
         let total = all.iter().find(|m| m.kind.is_none() && m.device.is_none()).unwrap();
