@@ -15,7 +15,7 @@ async fn queues_are_listed_with_their_counts() {
         place.ok(&["enqueue", "debug.noop", "--delay", "1h"]).await;
         let list = place.json(&["queues", "list"]).await;
         let all: Vec<&str> = list["items"].as_array().unwrap().iter().map(|q| q["name"].as_str().unwrap()).collect();
-        assert_eq!(all, ["bookings", "debug", "default", "emails"]);
+        assert_eq!(all, ["bookings", "debug", "default", "emails", "search"]);
         let debug = queue(&list, "debug");
         assert_eq!(names(debug), ["counts", "name", "oldest_age_seconds", "paused"]);
         assert_eq!((&debug["counts"]["available"], &debug["counts"]["scheduled"]), (&1.into(), &1.into()));

@@ -104,9 +104,11 @@ pub(crate) fn layout(chart: &Chart, size: Size) -> Layout {
     let marks: Vec<(f64, String)> =
         scale.marks().map(|value| (value, number::at_axis(value, scale.step, chart.format()))).collect();
     let widest = marks.iter().map(|(_, text)| font::width(text, TEXT)).fold(0.0, f32::max);
+    let left = (widest + 10.0).ceil();
     let plot = Plot {
-        left: (widest + 10.0).ceil(),
-        right: width - 8.0,
+        left,
+        // Of a picture that is too narrow for its axis, a strip is left.
+        right: (width - 8.0).max(left + 1.0),
         top: if chart.series().len() > 1 { 34.0 } else { 12.0 },
         bottom: height - 26.0,
         scale,
@@ -140,7 +142,7 @@ fn labels(chart: &Chart, plot: &Plot, width: f32, shapes: &mut Vec<Shape>) {
     let columns = chart.labels().len();
     let widest = chart.labels().iter().map(|label| font::width(label, TEXT)).fold(0.0, f32::max);
     let fits = |stride: &usize| plot.band(columns) * count(*stride) >= widest + 10.0;
-    let stride = STRIDES.into_iter().find(fits).or_else(|| (31..).find(fits)).unwrap_or(1);
+    let stride = STRIDES.into_iter().chain(31..columns).find(fits).unwrap_or(columns.max(1));
     for (n, label) in chart.labels().iter().enumerate().step_by(stride) {
         // The first and the last may be wider than their columns, but not than the picture.
         let half = font::width(label, TEXT) / 2.0;
