@@ -63,6 +63,7 @@ async fn ingest(bench: &Bench, batches: u64, figures: &mut Figures) -> anyhow::R
         settings: api::Settings::from_config(&config.api, vec![bench.queue.clone()]),
         bookings: Arc::default(),
         alerts: worker::alerts::Intake::new(bench.store.clone(), Arc::default(), Arc::clone(&bench.ids)),
+        heartbeats: Arc::default(),
         meters: meters.clone(),
         metrics: Arc::new(String::new),
         gate: None,

@@ -300,6 +300,10 @@ fn the_readme_names_what_may_be_null_and_the_samples_fit() {
     for name in renderer().names().into_iter().filter(|name| !name.starts_with("booking_")) {
         assert_eq!(renderer().misfits(name, &sample(name)), [], "{name}");
         each_field(&mut sample(name), "", &mut |path, _| {
+            // Figures that are drawn may have gaps.
+            if path.starts_with("charts.drawing.series.values") {
+                return;
+            }
             let mut data = sample(name);
             each_field(&mut data, "", &mut |other, value| {
                 if other == path {
