@@ -9,6 +9,7 @@
 
 mod words;
 
+mod batches;
 mod bookings;
 mod db;
 mod deliveries;

@@ -6,6 +6,7 @@
 use std::io;
 use std::time::Duration;
 
+use memchr::memchr;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
 /// A plain or an encrypted connection.
@@ -49,11 +50,15 @@ impl Lines {
         }
         let mut too_long = false;
         loop {
-            let available = tokio::time::timeout(self.idle, self.stream.fill_buf()).await??;
+            // Most lines lie here already: a message comes in one piece.
+            if self.stream.buffer().is_empty() {
+                tokio::time::timeout(self.idle, self.stream.fill_buf()).await??;
+            }
+            let available = self.stream.buffer();
             if available.is_empty() {
                 return Ok(LineEnd::Eof);
             }
-            let newline = available.iter().position(|b| *b == b'\n');
+            let newline = memchr(b'\n', available);
             let taken = newline.map_or(available.len(), |at| at + 1);
             if line.len() + taken > limit {
                 too_long = true;

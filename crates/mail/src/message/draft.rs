@@ -4,11 +4,11 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox as LettreMailbox, MessageBuilder, MultiPart, SinglePart};
+use lettre::message::{Body, Mailbox as LettreMailbox, MessageBuilder, MultiPart, SinglePart};
 
 use super::attachment::base64_part;
 use super::people::people_field;
-use super::{Attachment, Header, MessageError, MessageId, check_shape, words};
+use super::{Attachment, Header, MessageError, MessageId, check_shape, quoted, words};
 use crate::address::{EmailAddress, Mailbox};
 use crate::calendar::Invite;
 use crate::render::Rendered;
@@ -84,7 +84,7 @@ impl<'a> Draft<'a> {
     pub fn build(&self) -> Result<Vec<u8>, MessageError> {
         let text = body("text", &self.content.text)?;
         let html = body("HTML", &self.content.html)?;
-        if text.trim().is_empty() {
+        if self.content.text.trim().is_empty() {
             return Err(MessageError::NoText);
         }
         let builder = self.head()?;
@@ -158,7 +158,7 @@ impl<'a> Draft<'a> {
         Ok(builder.raw_header(value))
     }
 
-    fn body(&self, text: String, html: String) -> Result<Content, MessageError> {
+    fn body(&self, text: Body, html: Body) -> Result<Content, MessageError> {
         let text = text_part(ContentType::TEXT_PLAIN, text);
         let invite = self.invite.map(|invite| Ok::<_, MessageError>((invite.method, invite.write(self.date)?)));
         let invite = invite.transpose()?;
@@ -227,16 +227,14 @@ fn add(outer: MultiPart, files: &[&Attachment]) -> Result<MultiPart, MessageErro
     files.iter().try_fold(outer, |outer, file| Ok(outer.singlepart(file.to_part()?)))
 }
 
-/// Line ends become LF; what else could not be shown is refused.
-fn body(which: &'static str, text: &str) -> Result<String, MessageError> {
-    let text = text.replace("\r\n", "\n");
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        return Err(MessageError::Control(which));
-    }
-    Ok(text)
+/// A text as it goes over the wire; what could not be shown is refused. Encoded here and not by the builder, which moves all
+/// that follows at each line end.
+fn body(which: &'static str, text: &str) -> Result<Body, MessageError> {
+    let encoded = quoted::encode(text).map_err(|_| MessageError::Control(which))?;
+    Ok(Body::dangerous_pre_encoded(encoded, ContentTransferEncoding::QuotedPrintable))
 }
 
-fn text_part(kind: ContentType, body: String) -> SinglePart {
+fn text_part(kind: ContentType, body: Body) -> SinglePart {
     SinglePart::builder().content_type(kind).header(ContentTransferEncoding::QuotedPrintable).body(body)
 }
 

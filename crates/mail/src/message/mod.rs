@@ -28,6 +28,7 @@ mod draft;
 mod header;
 mod id;
 mod people;
+mod quoted;
 mod shape;
 mod words;
 

@@ -3,6 +3,8 @@
 //! The builder makes messages that pass; this is the proof of it for every single one, and the check for messages that
 //! come from elsewhere. It reads the bytes once.
 
+use memchr::memchr;
+
 /// What is wrong with the shape of a message (RFC 5322).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -41,7 +43,7 @@ pub fn check_shape(message: &[u8]) -> Result<(), ShapeError> {
     let mut rest = message;
     while !rest.is_empty() {
         number += 1;
-        let end = rest.iter().position(|b| *b == b'\n');
+        let end = memchr(b'\n', rest);
         let (line, after) = match end {
             Some(end) => (rest[..end].strip_suffix(b"\r").ok_or(ShapeError::BareLineEnd(number))?, &rest[end + 1..]),
             None => (rest, &rest[rest.len()..]),

@@ -263,8 +263,9 @@ impl Renderer {
         if let Some(Misfit { field, why, .. }) = self.misfits(name, data).into_iter().find(|misfit| misfit.is_shape) {
             return Err(RenderError::Shape { template: name.to_owned(), field, why });
         }
-        let fill =
-            |registry: &Handlebars<'_>, key: &str| registry.render(key, data).map_err(|error| fill_error(name, &error));
+        let filled = |error: handlebars::RenderError| fill_error(name, &error);
+        let data = handlebars::Context::wraps(data).map_err(filled)?;
+        let fill = |registry: &Handlebars<'_>, key: &str| registry.render_with_context(key, &data).map_err(filled);
         let subject = fill(&self.text, &subject_key(name, &locale))?;
         if subject.chars().any(char::is_control) {
             return Err(RenderError::SubjectLineBreak { template: name.to_owned() });

@@ -9,6 +9,7 @@ use lettre::transport::smtp::commands::Data;
 use lettre::transport::smtp::response::Response;
 
 use super::Envelope;
+use super::as_data::AsData;
 use super::config::Timeouts;
 use super::error::{Failure, Reply, SendErrorKind, SendPhase};
 use super::patience::in_two_halves;
@@ -120,10 +121,16 @@ impl Connection {
 
     /// The message, the dot, and the answer to it.
     pub(super) async fn transmit(&mut self, message: &[u8], timeouts: &Timeouts) -> Result<Reply, Failure> {
-        // lettre ends the message with CRLF and the dot; its own last line end would become an empty line.
-        let message = message.strip_suffix(b"\r\n").unwrap_or(message);
-        let sending = self.smtp.message(message);
-        let sent = in_two_halves(&self.meter, timeouts.body, timeouts.dot, Meter::dot_written, sending).await;
+        let Timeouts { body, dot, .. } = *timeouts;
+        let sent = match AsData::new(message) {
+            Ok(data) => in_two_halves(&self.meter, body, dot, Meter::dot_written, self.smtp.command(data)).await,
+            // Not UTF-8, as only others' messages are: lettre writes octets, and ends them with CRLF and the dot; the message's
+            // own last line end would become an empty line.
+            Err(_) => {
+                let sending = self.smtp.message(message.strip_suffix(b"\r\n").unwrap_or(message));
+                in_two_halves(&self.meter, body, dot, Meter::dot_written, sending).await
+            }
+        };
         let phase = if self.meter.dot_written() { SendPhase::Dot } else { SendPhase::Body };
         let error = match sent {
             None => return Err(Failure::timeout(phase)),

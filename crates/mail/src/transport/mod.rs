@@ -13,6 +13,7 @@
 //!
 //! Each step has its own time limit.
 
+mod as_data;
 mod config;
 mod connect;
 mod connection;

@@ -1,6 +1,9 @@
 //! The newest state of each booking.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
 
 use super::event::BookingEvent;
@@ -82,16 +85,6 @@ impl Record for Booking {
     }
 }
 
-impl Store {
-    /// The projection of a booking.
-    ///
-    /// # Errors
-    /// As the database says.
-    pub async fn get_booking(&self, id: &str) -> Result<Option<Booking>, StoreError> {
-        find(&mut self.read().await?, id).await
-    }
-}
-
 /// Names the columns of [`Booking`].
 macro_rules! booking_columns {
     () => {
@@ -101,6 +94,34 @@ macro_rules! booking_columns {
     };
 }
 pub(super) use booking_columns;
+
+impl Store {
+    /// The projection of a booking. Every mail about one asks: those that ask at the same moment share a statement.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn get_booking(&self, id: &str) -> Result<Option<Booking>, StoreError> {
+        let store = self.clone();
+        let run = move |ids: Vec<String>| {
+            let store = store.clone();
+            async move { store.bookings_of(&ids).await }
+        };
+        self.batches().bookings.ask(id.to_owned(), run).await
+    }
+
+    async fn bookings_of(&self, ids: &[String]) -> Result<Vec<Option<Booking>>, StoreError> {
+        let text = format!(
+            "SELECT {columns} FROM bookings WHERE id IN (SELECT value FROM {each}($1))",
+            columns = booking_columns!(),
+            each = self.backend().each_text(),
+        );
+        let mut session = self.read().await?;
+        let statement = session.sql(AssertSqlSafe(text)).bind(Json(ids)).planned_afresh();
+        let found: Vec<Booking> = statement.all().await?;
+        let found: HashMap<&str, &Booking> = found.iter().map(|booking| (booking.id.as_str(), booking)).collect();
+        Ok(ids.iter().map(|id| found.get(id.as_str()).map(|booking| (*booking).clone())).collect())
+    }
+}
 
 /// Reads a booking within a session.
 pub(super) async fn find(session: &mut Session, id: &str) -> Result<Option<Booking>, StoreError> {

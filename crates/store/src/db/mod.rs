@@ -3,8 +3,8 @@
 //! 1. [`Store::open`] reads the URL and prepares either a Postgres pool or a SQLite writer with its readers.
 //! 2. Each operation opens a [`Session`]: to read, to write one statement, or to write several in one transaction.
 //! 3. A session takes one SQL text and its values, and runs it on whichever database it is (`session`, `value`).
-//! 4. On SQLite all writing goes through one task, which commits what is ready together (`writer`). On Postgres the busiest
-//!    statements of the mail ledger do the same (`batch`).
+//! 4. On SQLite all writing goes through one task, which commits what is ready together (`writer`).
+//! 5. What every mail asks for is asked for many of them in one statement (`batch`).
 
 mod batch;
 mod postgres;
@@ -19,7 +19,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::deliveries::Batches;
+use crate::batches::Batches;
 use crate::error::StoreError;
 use crate::words::words;
 
@@ -35,6 +35,16 @@ words! {
         Postgres = "postgres",
         /// SQLite, compiled in.
         Sqlite = "sqlite",
+    }
+}
+
+impl Backend {
+    /// The table function whose `value`s are the texts of a JSON array.
+    pub(crate) fn each_text(self) -> &'static str {
+        match self {
+            Self::Postgres => "jsonb_array_elements_text",
+            Self::Sqlite => "json_each",
+        }
     }
 }
 

@@ -142,6 +142,15 @@ impl Statement<'_> {
         }
     }
 
+    /// Has Postgres plan the statement for the tables as they are now: a plan that was kept from when one of them was small
+    /// would read all of it later. For statements on a list of any length.
+    pub(crate) fn planned_afresh(self) -> Self {
+        match self {
+            Self::Postgres(session, query) => Self::Postgres(session, query.persistent(false)),
+            sqlite => sqlite,
+        }
+    }
+
     /// Runs the statement; answers how many rows it changed.
     pub(crate) async fn run(self) -> Result<u64, StoreError> {
         self.count(Want::Count).await
@@ -168,12 +177,12 @@ impl Statement<'_> {
 
     /// All rows.
     pub(crate) async fn all<R: Record>(self) -> Result<Vec<R>, StoreError> {
-        self.rows().await?.iter().map(R::read).collect()
+        self.rows(Want::Rows).await?.iter().map(R::read).collect()
     }
 
     /// The row, if there is one.
     pub(crate) async fn optional<R: Record>(self) -> Result<Option<R>, StoreError> {
-        self.rows().await?.first().map(R::read).transpose()
+        self.rows(Want::Rows).await?.first().map(R::read).transpose()
     }
 
     /// Gives each row to `take` as it comes: any number of them takes the same memory. (A store in memory, which tests
@@ -201,12 +210,17 @@ impl Statement<'_> {
                 Ok(())
             }
             writer @ Self::SqliteWriter(..) => {
-                writer.rows().await?.iter().try_for_each(|row| R::read(row).map(&mut take))
+                writer.rows(Want::Rows).await?.iter().try_for_each(|row| R::read(row).map(&mut take))
             }
         }
     }
 
-    async fn rows(self) -> Result<Vec<Row>, StoreError> {
+    /// As [`Statement::all`], for a text that is several statements on SQLite: all of them happen, or none.
+    pub(crate) async fn all_together<R: Record>(self) -> Result<Vec<R>, StoreError> {
+        self.rows(Want::RowsTogether).await?.iter().map(R::read).collect()
+    }
+
+    async fn rows(self, want: Want) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Postgres(session, query) => {
                 let done = timeout(session.patience, query.fetch_all(&mut *session.connection)).await;
@@ -215,7 +229,7 @@ impl Statement<'_> {
             Self::SqliteReader(connection, query) => {
                 Ok(query.fetch_all(&mut **connection).await?.into_iter().map(Row::Sqlite).collect())
             }
-            Self::SqliteWriter(turn, query) => match turn.ask(query, Want::Rows).await? {
+            Self::SqliteWriter(turn, query) => match turn.ask(query, want).await? {
                 Answer::Rows(rows) => Ok(rows.into_iter().map(Row::Sqlite).collect()),
                 Answer::Count(_) => Ok(Vec::new()),
             },

@@ -38,6 +38,8 @@ pub(super) enum Want {
     /// The count of several statements, which happen together or not at all.
     CountTogether,
     Rows,
+    /// The rows of several statements, which happen together or not at all.
+    RowsTogether,
 }
 
 /// What a statement answered.
@@ -235,7 +237,7 @@ async fn one(
     reply: Reply<Answer>,
     waiting: &mut Vec<Waiting>,
 ) -> Result<(), StoreError> {
-    let together = matches!(want, Want::CountTogether);
+    let together = matches!(want, Want::CountTogether | Want::RowsTogether);
     if together {
         connection.execute(SAVEPOINT).await?;
     }
@@ -288,7 +290,7 @@ async fn transaction(
 async fn run(connection: &mut SqliteConnection, query: SqliteQuery, want: Want) -> Result<Answer, StoreError> {
     Ok(match want {
         Want::Count | Want::CountTogether => Answer::Count(query.execute(connection).await?.rows_affected()),
-        Want::Rows => Answer::Rows(query.fetch_all(connection).await?),
+        Want::Rows | Want::RowsTogether => Answer::Rows(query.fetch_all(connection).await?),
     })
 }
 

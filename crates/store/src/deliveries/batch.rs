@@ -1,7 +1,8 @@
-//! The three writes that every mail makes, for many mails in one statement: on Postgres each commit waits for the disk,
-//! and a worker has many mails under way.
+//! The three writes that every mail makes, for many mails in one statement: each commit waits for the disk, each statement
+//! has its price, and a worker has many mails under way.
 //!
-//! The mails of a statement come as one JSON array. Each keeps its own condition (state, lease token): who has lost its
+//! The mails of a statement come as one JSON array; what they ask for is a table `asked` in front of the statement, whose
+//! columns are named unlike those of the ledger. Each mail keeps its own condition (state, lease token): who has lost its
 //! lease is left out, and its neighbours are not.
 
 use std::collections::{HashMap, HashSet};
@@ -9,13 +10,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::begin::{OnTheWire, bits};
 use super::record::{Delivery, delivery_columns};
 use super::settle::{AttemptReport, attempt_columns, replace_attempt};
-use crate::db::{Batch, Record, Row, Store};
+use crate::db::{Backend, Batch, Record, Row, Store};
 use crate::error::StoreError;
 
 /// What waits for the next statement, one line a kind of write.
@@ -26,41 +28,61 @@ pub(crate) struct Batches {
     sent: Arc<Batch<Sent, bool>>,
 }
 
-/// Who asks: a row and the lease under which it is written.
-type Asker = (Uuid, i64);
+/// Whose write it is: a row, the lease under which it is written, and when. Postgres reads the time as text, SQLite as the
+/// milliseconds that it keeps.
+#[derive(Clone, Copy, Serialize)]
+struct Asker {
+    mail: Uuid,
+    token: i64,
+    at: Timestamp,
+    at_ms: i64,
+}
+
+impl Asker {
+    fn new(mail: Uuid, lease_token: u64, now: Timestamp) -> Self {
+        let at_ms = now.as_millisecond();
+        // Both databases keep milliseconds; what is finer is cut off, not rounded.
+        let at = Timestamp::from_millisecond(at_ms).unwrap_or(now);
+        Self { mail, token: bits(lease_token), at, at_ms }
+    }
+
+    fn key(&self) -> Key {
+        (self.mail, self.token)
+    }
+}
+
+/// What tells askers apart.
+type Key = (Uuid, i64);
 
 #[derive(Clone, Serialize)]
 struct Begin {
-    id: Uuid,
+    #[serde(flatten)]
+    asker: Asker,
     job: Uuid,
-    token: i64,
-    now: Timestamp,
 }
 
 #[derive(Clone, Serialize)]
 struct Mark {
-    id: Uuid,
-    token: i64,
-    message_id: String,
-    subject: String,
-    now: Timestamp,
+    #[serde(flatten)]
+    asker: Asker,
+    wire_id: String,
+    wire_subject: String,
 }
 
 #[derive(Clone, Serialize)]
 struct Sent {
-    id: Uuid,
-    token: i64,
-    relay: Option<String>,
-    phase: Option<String>,
-    code: Option<u16>,
-    enhanced: Option<String>,
-    text: Option<String>,
-    duration_ms: u64,
-    now: Timestamp,
+    #[serde(flatten)]
+    asker: Asker,
+    to_relay: Option<String>,
+    ended_in: Option<String>,
+    reply_code: Option<u16>,
+    reply_status: Option<String>,
+    reply_text: Option<String>,
+    took_ms: u64,
 }
 
 /// A row that was written, and for whom.
-struct Written(Asker);
+struct Written(Key);
 
 impl Record for Written {
     fn read(row: &Row) -> Result<Self, StoreError> {
@@ -69,61 +91,109 @@ impl Record for Written {
 }
 
 /// A row that was begun, and for whom.
-struct BegunRow(Asker, Delivery);
+struct BegunRow(Key, Delivery);
 
 impl Record for BegunRow {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let Written(asker) = Written::read(row)?;
-        Ok(Self(asker, Delivery::read(row)?))
+        let Written(key) = Written::read(row)?;
+        Ok(Self(key, Delivery::read(row)?))
     }
 }
 
-/// Both databases keep milliseconds; what is finer is cut off, not rounded.
-fn millis(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+/// The table `asked` of the array in `$1`: the asker's columns, and these, as each database has to be told.
+fn asked(backend: Backend, postgres: &str, sqlite: &str) -> String {
+    match backend {
+        Backend::Postgres => format!(
+            "WITH asked AS (
+                 SELECT * FROM jsonb_to_recordset($1) AS a (mail UUID, token BIGINT, at TIMESTAMPTZ{postgres})
+             )"
+        ),
+        Backend::Sqlite => format!(
+            "WITH asked AS (
+                 SELECT unhex(value ->> 'mail', '-') AS mail, value ->> 'token' AS token, value ->> 'at_ms' AS at{sqlite}
+                 FROM json_each($1)
+             )"
+        ),
+    }
+}
+
+const BEGIN: &str = concat!(
+    "UPDATE deliveries
+     SET state = 'sending', phase = 'envelope', lease_token = token, attempts = attempts + 1, begun_at = at,
+         mail_date = COALESCE(mail_date, at), next_attempt_at = NULL, job_ended = NULL, touched_at = at, sweep_from = at
+     FROM asked
+     WHERE id = mail AND job_id = job AND (state IN ('queued', 'deferred') OR job_ended IS NOT NULL)
+     RETURNING lease_token, ",
+    delivery_columns!()
+);
+
+const MARK: &str = "UPDATE deliveries
+     SET phase = 'data', message_id = COALESCE(message_id, wire_id), subject = wire_subject, touched_at = at
+     FROM asked
+     WHERE id = mail AND lease_token = token AND state = 'sending'
+     RETURNING id, lease_token";
+
+const SENT: &str = "UPDATE deliveries
+     SET state = 'sent', phase = NULL, last_error = NULL, next_attempt_at = NULL, sent_at = at, touched_at = at,
+         sweep_from = at, job_ended = NULL
+     FROM asked
+     WHERE id = mail AND lease_token = token AND state IN ('sending', 'unknown', 'sent')
+     RETURNING id, lease_token";
+
+/// The attempt of a mail that was moved, in two halves: where it goes, and what of.
+const TOLD: &str = concat!("INSERT INTO delivery_attempts (", attempt_columns!(), ")");
+const TOLD_OF: &str =
+    "id, attempts, COALESCE(begun_at, at), to_relay, ended_in, reply_code, reply_status, reply_text, took_ms, 'sent'";
+
+/// Moves the rows and writes their attempts.
+fn sending(backend: Backend) -> String {
+    let asked = asked(
+        backend,
+        ", to_relay TEXT, ended_in TEXT, reply_code BIGINT, reply_status TEXT, reply_text TEXT, took_ms BIGINT",
+        ", value ->> 'to_relay' AS to_relay, value ->> 'ended_in' AS ended_in, value ->> 'reply_code' AS reply_code,
+         value ->> 'reply_status' AS reply_status, value ->> 'reply_text' AS reply_text, value ->> 'took_ms' AS took_ms",
+    );
+    let replace = replace_attempt!();
+    match backend {
+        // What an UPDATE changed is only seen through its RETURNING within the same statement.
+        Backend::Postgres => format!(
+            "{asked}, moved AS (
+                 {SENT}, attempts, begun_at, at, to_relay, ended_in, reply_code, reply_status, reply_text, took_ms
+             ), told AS ({TOLD} SELECT {TOLD_OF} FROM moved {replace})
+             SELECT id, lease_token FROM moved"
+        ),
+        // SQLite knows no UPDATE inside a WITH. The second statement finds the rows that the first has moved.
+        Backend::Sqlite => format!(
+            "{asked} {SENT};
+             {asked} {TOLD} SELECT {TOLD_OF} FROM asked JOIN deliveries ON id = mail
+                            WHERE lease_token = token AND state = 'sent' {replace}"
+        ),
+    }
 }
 
 impl Store {
-    /// As `begin_waiting`, together with others.
-    pub(super) async fn begin_together(
+    /// Begins the attempt of a mail that waits, together with others; nothing if it does not wait.
+    pub(super) async fn begin_waiting(
         &self,
         id: Uuid,
         job: Uuid,
         lease_token: u64,
         now: Timestamp,
     ) -> Result<Option<Delivery>, StoreError> {
-        let request = Begin { id, job, token: bits(lease_token), now: millis(now) };
+        let request = Begin { job, asker: Asker::new(id, lease_token, now) };
         let store = self.clone();
         let run = move |requests: Vec<Begin>| {
             let store = store.clone();
             async move {
-                let begun: Vec<BegunRow> = store
-                    .write_one()
-                    .await?
-                    .sql(concat!(
-                        "WITH asked AS (
-                             SELECT id AS mail, job, token, now
-                             FROM jsonb_to_recordset($1) AS a (id UUID, job UUID, token BIGINT, now TIMESTAMPTZ)
-                         )
-                         UPDATE deliveries
-                         SET state = 'sending', phase = 'envelope', lease_token = token, attempts = attempts + 1,
-                             begun_at = now, mail_date = COALESCE(mail_date, now), next_attempt_at = NULL,
-                             job_ended = NULL, touched_at = now, sweep_from = now
-                         FROM asked
-                         WHERE id = mail AND job_id = job AND (state IN ('queued', 'deferred') OR job_ended IS NOT NULL)
-                         RETURNING lease_token, ",
-                        delivery_columns!()
-                    ))
-                    // Planned for the table as it is: a plan from when it was small would read all of it later.
-                    .unprepared()
-                    .bind(Json(&requests))
-                    .all()
-                    .await?;
-                let mut begun: HashMap<Asker, Delivery> = begun.into_iter().map(|row| (row.0, row.1)).collect();
-                Ok(requests.iter().map(|one| begun.remove(&(one.id, one.token))).collect())
+                let asked = asked(store.backend(), ", job UUID", ", unhex(value ->> 'job', '-') AS job");
+                let begun: Vec<BegunRow> = store.ask_for(asked + BEGIN, &requests).await?;
+                let mut begun: HashMap<(Key, Uuid), Delivery> =
+                    begun.into_iter().map(|row| ((row.0, row.1.job_id), row.1)).collect();
+                // Two jobs of one mail may ask under one lease: only the mail's own has begun it.
+                Ok(requests.iter().map(|one| begun.remove(&(one.asker.key(), one.job))).collect())
             }
         };
-        self.batches().begin.ask(request, run).await
+        self.batches().ledger.begin.ask(request, run).await
     }
 
     /// As `mark_data`, together with others.
@@ -135,36 +205,24 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let request = Mark {
-            id,
-            token: bits(lease_token),
-            message_id: message.message_id.clone(),
-            subject: message.subject.clone(),
-            now: millis(now),
+            asker: Asker::new(id, lease_token, now),
+            wire_id: message.message_id.clone(),
+            wire_subject: message.subject.clone(),
         };
         let store = self.clone();
         let run = move |requests: Vec<Mark>| {
             let store = store.clone();
             async move {
-                let marked: Vec<Written> = store
-                    .write_one()
-                    .await?
-                    .sql(
-                        "UPDATE deliveries d
-                         SET phase = 'data', message_id = COALESCE(d.message_id, a.message_id), subject = a.subject,
-                             touched_at = a.now
-                         FROM jsonb_to_recordset($1)
-                             AS a (id UUID, token BIGINT, message_id TEXT, subject TEXT, now TIMESTAMPTZ)
-                         WHERE d.id = a.id AND d.state = 'sending' AND d.lease_token = a.token
-                         RETURNING d.id, d.lease_token",
-                    )
-                    .unprepared()
-                    .bind(Json(&requests))
-                    .all()
-                    .await?;
-                Ok(written(&marked, requests.iter().map(|one| (one.id, one.token))))
+                let asked = asked(
+                    store.backend(),
+                    ", wire_id TEXT, wire_subject TEXT",
+                    ", value ->> 'wire_id' AS wire_id, value ->> 'wire_subject' AS wire_subject",
+                );
+                let marked = store.ask_for(asked + MARK, &requests).await?;
+                Ok(written(&marked, requests.iter().map(|one| one.asker)))
             }
         };
-        self.batches().mark.ask(request, run).await
+        self.batches().ledger.mark.ask(request, run).await
     }
 
     /// As `mark_sent`, together with others.
@@ -172,62 +230,41 @@ impl Store {
         &self,
         id: Uuid,
         lease_token: u64,
-        report: &AttemptReport,
+        report: AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let request = Sent {
-            id,
-            token: bits(lease_token),
-            relay: report.relay.clone(),
-            phase: report.phase.clone(),
-            code: report.code,
-            enhanced: report.enhanced.clone(),
-            text: report.text.clone(),
-            duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX >> 1),
-            now: millis(now),
+            asker: Asker::new(id, lease_token, now),
+            to_relay: report.relay,
+            ended_in: report.phase,
+            reply_code: report.code,
+            reply_status: report.enhanced,
+            reply_text: report.text,
+            took_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX >> 1),
         };
         let store = self.clone();
         let run = move |requests: Vec<Sent>| {
             let store = store.clone();
             async move {
-                let sent: Vec<Written> = store
-                    .write_one()
-                    .await?
-                    .sql(concat!(
-                        "WITH asked AS (
-                             SELECT * FROM jsonb_to_recordset($1)
-                                 AS a (id UUID, token BIGINT, relay TEXT, phase TEXT, code BIGINT, enhanced TEXT,
-                                       text TEXT, duration_ms BIGINT, now TIMESTAMPTZ)
-                         ), moved AS (
-                             UPDATE deliveries d
-                             SET state = 'sent', phase = NULL, last_error = NULL, next_attempt_at = NULL,
-                                 sent_at = a.now, touched_at = a.now, sweep_from = a.now, job_ended = NULL
-                             FROM asked a
-                             WHERE d.id = a.id AND d.lease_token = a.token AND d.state IN ('sending', 'unknown', 'sent')
-                             RETURNING d.id, d.lease_token, d.attempts, d.begun_at
-                         ), told AS (
-                             INSERT INTO delivery_attempts (",
-                        attempt_columns!(),
-                        ")
-                             SELECT m.id, m.attempts, COALESCE(m.begun_at, a.now), a.relay, a.phase, a.code, a.enhanced,
-                                    a.text, a.duration_ms, 'sent'
-                             FROM moved m JOIN asked a ON a.id = m.id AND a.token = m.lease_token ",
-                        replace_attempt!(),
-                        ") SELECT id, lease_token FROM moved"
-                    ))
-                    .unprepared()
-                    .bind(Json(&requests))
-                    .all()
-                    .await?;
-                Ok(written(&sent, requests.iter().map(|one| (one.id, one.token))))
+                let sent = store.ask_for(sending(store.backend()), &requests).await?;
+                Ok(written(&sent, requests.iter().map(|one| one.asker)))
             }
         };
-        self.batches().sent.ask(request, run).await
+        self.batches().ledger.sent.ask(request, run).await
+    }
+
+    /// Runs a statement on what `requests` ask for.
+    async fn ask_for<Q, R>(&self, text: String, requests: &[Q]) -> Result<Vec<R>, StoreError>
+    where
+        Q: Serialize + Sync,
+        R: Record,
+    {
+        self.write_one().await?.sql(AssertSqlSafe(text)).bind(Json(requests)).planned_afresh().all_together().await
     }
 }
 
 /// For each asker whether its row was written.
 fn written(rows: &[Written], askers: impl Iterator<Item = Asker>) -> Vec<bool> {
-    let written: HashSet<Asker> = rows.iter().map(|row| row.0).collect();
-    askers.map(|asker| written.contains(&asker)).collect()
+    let written: HashSet<Key> = rows.iter().map(|row| row.0).collect();
+    askers.map(|asker| written.contains(&asker.key())).collect()
 }

@@ -7,7 +7,7 @@ use super::class::Class;
 use super::record::{Delivery, delivery_columns};
 use super::settle::{AttemptReport, write_attempt};
 use super::state::{AttemptOutcome, DeliveryState, MailPhase};
-use crate::db::{At, Backend, Record, Row, Store};
+use crate::db::{At, Record, Row, Store};
 use crate::error::StoreError;
 
 /// What an attempt found when it wanted to begin.
@@ -127,54 +127,7 @@ impl Store {
         message: &OnTheWire,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        if self.backend() == Backend::Postgres {
-            return self.mark_data_together(id, lease_token, message, now).await;
-        }
-        let marked = self
-            .write_one()
-            .await?
-            .sql(
-                "UPDATE deliveries
-                 SET phase = 'data', message_id = COALESCE(message_id, $3), subject = $4, touched_at = $5
-                 WHERE id = $1 AND state = 'sending' AND lease_token = $2",
-            )
-            .bind(id)
-            .bind(bits(lease_token))
-            .bind(message.message_id.as_str())
-            .bind(message.subject.as_str())
-            .bind(At(now))
-            .run()
-            .await?;
-        Ok(marked > 0)
-    }
-
-    async fn begin_waiting(
-        &self,
-        id: Uuid,
-        job_id: Uuid,
-        lease_token: u64,
-        now: Timestamp,
-    ) -> Result<Option<Delivery>, StoreError> {
-        if self.backend() == Backend::Postgres {
-            return self.begin_together(id, job_id, lease_token, now).await;
-        }
-        self.write_one()
-            .await?
-            .sql(concat!(
-                "UPDATE deliveries
-                 SET state = 'sending', phase = 'envelope', lease_token = $2, attempts = attempts + 1, begun_at = $3,
-                     mail_date = COALESCE(mail_date, $3), next_attempt_at = NULL, job_ended = NULL, touched_at = $3,
-                     sweep_from = $3
-                 WHERE id = $1 AND job_id = $4 AND (state IN ('queued', 'deferred') OR job_ended IS NOT NULL)
-                 RETURNING ",
-                delivery_columns!()
-            ))
-            .bind(id)
-            .bind(bits(lease_token))
-            .bind(At(now))
-            .bind(job_id)
-            .optional()
-            .await
+        self.mark_data_together(id, lease_token, message, now).await
     }
 
     pub(super) async fn look(&self, id: Uuid) -> Result<Option<Found>, StoreError> {

@@ -5,7 +5,7 @@
 //! 3. The receiver answers DATA with 354: before the first body byte the phase `data` is written under that token. Who
 //!    has lost the lease finds out here and drops the connection (`begin`).
 //! 4. The attempt ends: state and attempt are written together, under the token (`settle`).
-//!    On Postgres the three writes that every mail makes are done for many mails at a time (`batch`).
+//!    The three writes that every mail makes are done for many mails at a time (`batch`).
 //! 5. People and repaired domains move what is stuck: cancel, release, resolve (`intervene`).
 //! 6. A job that ended without bringing its mail to an end takes the mail with it (`close`).
 //! 7. Anyone may ask what became of it (`read`, `history`), and is answered in words (`story`).

@@ -93,14 +93,7 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let report = report.storable();
-        match self.backend() {
-            Backend::Postgres => self.mark_sent_together(id, lease_token, &report, now).await,
-            Backend::Sqlite => {
-                let sent = End::of(DeliveryState::Sent, AttemptOutcome::Sent);
-                self.settle(id, lease_token, sent, &report, now).await
-            }
-        }
+        self.mark_sent_together(id, lease_token, report.storable(), now).await
     }
 
     /// A temporary failure. The sweep leaves the mail alone until after `next_attempt_at`.
@@ -219,7 +212,7 @@ impl Store {
         self.settle(id, lease_token, End::of(DeliveryState::Cancelled, AttemptOutcome::Cancelled), report, now).await
     }
 
-    /// One round trip on Postgres, one turn of the writer on SQLite: this is on the way of every mail.
+    /// One round trip on Postgres, one turn of the writer on SQLite.
     async fn settle(
         &self,
         id: Uuid,
@@ -228,7 +221,6 @@ impl Store {
         report: &AttemptReport,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sent = state == DeliveryState::Sent;
         let report = &report.storable();
         let changed = self
             .write_one()
@@ -237,9 +229,8 @@ impl Store {
             .bind(id)
             .bind(bits(lease_token))
             .bind(state)
-            .bind(report.text.as_deref().filter(|_| !sent))
+            .bind(report.text.as_deref())
             .bind(next_attempt_at.map(At))
-            .bind(sent.then_some(At(now)))
             .bind(At(now))
             .bind(At(next_attempt_at.unwrap_or(now)))
             .bind_report(report, outcome)
@@ -250,17 +241,17 @@ impl Store {
     }
 }
 
-/// Moves the row ($1 its id, $2 the token, $3 the new state) and writes the attempt ($9 to $15) if it moved.
+/// Moves the row ($1 its id, $2 the token, $3 the new state) and writes the attempt ($8 to $14) if it moved.
 fn settling(backend: Backend, state: DeliveryState) -> String {
     let update = format!(
         "UPDATE deliveries
-         SET state = $3, phase = NULL, last_error = $4, next_attempt_at = $5, sent_at = $6, touched_at = $7,
-             sweep_from = $8, job_ended = $16
+         SET state = $3, phase = NULL, last_error = $4, next_attempt_at = $5, touched_at = $6,
+             sweep_from = $7, job_ended = $15
          WHERE id = $1 AND lease_token = $2 AND state IN ({sources}, '{state}')",
         sources = state.sources(),
     );
     let insert = concat!("INSERT INTO delivery_attempts (", attempt_columns!(), ")");
-    let values = "id, attempts, COALESCE(begun_at, $7), $9, $10, $11, $12, $13, $14, $15";
+    let values = "id, attempts, COALESCE(begun_at, $6), $8, $9, $10, $11, $12, $13, $14";
     let replace = replace_attempt!();
     match backend {
         // What an UPDATE changed is only seen through its RETURNING within the same statement.

@@ -1,5 +1,7 @@
 //! Each finished mail: what receivers refuse whatever the DNS says (RFC 5322, RFC 5321).
 
+use memchr::memchr;
+
 use crate::gate::report::{Finding, Rule, Severity};
 
 const FROM: Rule = Rule { id: "message.from", broken: Severity::Block, source: "RFC 5322 §3.6" };
@@ -15,56 +17,87 @@ pub const RULES: &[Rule] = &[FROM, DATE, ID, TEXT, LINES, ENDS];
 /// Octets of a line, its end not counted.
 const LONGEST: usize = 998;
 
-/// What is wrong with a message; empty if nothing is.
+/// What is wrong with a message; empty if nothing is. Every mail is looked at: its octets are read once.
 #[must_use]
 pub fn check(raw: &[u8]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut needs =
-        |rule: Rule, found: Option<String>| findings.extend(found.map(|found| rule.broken("message", found)));
-    for (rule, name) in [(FROM, "From"), (DATE, "Date"), (ID, "Message-ID")] {
-        let count = headers(raw).filter(|header| header.eq_ignore_ascii_case(name.as_bytes())).count();
-        needs(rule, (count != 1).then(|| format!("{count} {name} headers: there has to be one")));
+    let mut seen = Seen { in_head: true, ..Seen::default() };
+    let mut rest = raw;
+    while let Some(end) = memchr(b'\n', rest) {
+        let (line, after) = (&rest[..end], &rest[end + 1..]);
+        match line.strip_suffix(b"\r") {
+            Some(line) => seen.line(line),
+            None => {
+                seen.bare_end = true;
+                seen.line(line);
+            }
+        }
+        rest = after;
     }
-    needs(TEXT, (!has_text_part(raw)).then(|| "there is no text part".to_owned()));
-    let longest = raw.split(|b| *b == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line).len()).max();
-    needs(
-        LINES,
-        longest.filter(|longest| *longest > LONGEST).map(|n| format!("a line of {n} octets, {LONGEST} are allowed")),
-    );
-    needs(ENDS, has_bare_ends(raw).then(|| "a CR or LF stands alone".to_owned()));
-    findings
+    seen.line(rest);
+    seen.findings()
 }
 
-/// The names of the header fields, up to the empty line.
-fn headers(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
-    raw.split(|b| *b == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
-        .take_while(|line| !line.is_empty())
-        .filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"))
-        .filter_map(|line| line.split(|b| *b == b':').next())
-        .map(<[u8]>::trim_ascii_end)
+/// What was seen of a message so far.
+#[derive(Default)]
+struct Seen {
+    in_head: bool,
+    from: usize,
+    date: usize,
+    id: usize,
+    /// Parts that say what they are.
+    kinds: usize,
+    /// A part says that it is plain text.
+    text: bool,
+    longest: usize,
+    bare_end: bool,
 }
 
-/// Whether some part says that it is plain text, or nothing says what it is, which means the same (RFC 2045 §5.2). Lines are
-/// read and not parts: what is looked at was made here.
-fn has_text_part(raw: &[u8]) -> bool {
-    const NAME: &[u8] = b"content-type:";
-    const PLAIN: &[u8] = b"text/plain";
-    let begins = |line: &[u8], word: &[u8]| line.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    let mut kinds =
-        raw.split(|b| *b == b'\n').filter(|line| begins(line, NAME)).map(|line| line[NAME.len()..].trim_ascii_start());
-    match kinds.next() {
-        None => true,
-        Some(first) => begins(first, PLAIN) || kinds.any(|kind| begins(kind, PLAIN)),
+impl Seen {
+    /// A line without its end.
+    fn line(&mut self, line: &[u8]) {
+        self.longest = self.longest.max(line.len());
+        self.bare_end |= memchr(b'\r', line).is_some();
+        self.in_head &= !line.is_empty();
+        if self.in_head && !line.starts_with(b" ") && !line.starts_with(b"\t") {
+            self.field(line);
+        }
+        self.kind(line);
     }
-}
 
-fn has_bare_ends(raw: &[u8]) -> bool {
-    raw.iter().enumerate().any(|(at, byte)| match byte {
-        b'\n' => at == 0 || raw[at - 1] != b'\r',
-        b'\r' => raw.get(at + 1) != Some(&b'\n'),
-        _ => false,
-    })
+    fn field(&mut self, line: &[u8]) {
+        let name = line.split(|b| *b == b':').next().unwrap_or_default().trim_ascii_end();
+        for (wanted, count) in [("From", &mut self.from), ("Date", &mut self.date), ("Message-ID", &mut self.id)] {
+            *count += usize::from(name.eq_ignore_ascii_case(wanted.as_bytes()));
+        }
+    }
+
+    /// Lines are read and not parts: what is looked at was made here.
+    fn kind(&mut self, line: &[u8]) {
+        const NAME: &[u8] = b"content-type:";
+        const PLAIN: &[u8] = b"text/plain";
+        let begins =
+            |line: &[u8], word: &[u8]| line.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+        if begins(line, NAME) {
+            self.kinds += 1;
+            self.text |= begins(line[NAME.len()..].trim_ascii_start(), PLAIN);
+        }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut needs =
+            |rule: Rule, found: Option<String>| findings.extend(found.map(|found| rule.broken("message", found)));
+        for (rule, name, count) in [(FROM, "From", self.from), (DATE, "Date", self.date), (ID, "Message-ID", self.id)] {
+            needs(rule, (count != 1).then(|| format!("{count} {name} headers: there has to be one")));
+        }
+        // Where nothing says what it is, all of it is plain text (RFC 2045 §5.2).
+        let has_text = self.text || self.kinds == 0;
+        needs(TEXT, (!has_text).then(|| "there is no text part".to_owned()));
+        let too_long = self.longest > LONGEST;
+        needs(LINES, too_long.then(|| format!("a line of {} octets, {LONGEST} are allowed", self.longest)));
+        needs(ENDS, self.bare_end.then(|| "a CR or LF stands alone".to_owned()));
+        findings
+    }
 }
 
 #[cfg(test)]
