@@ -32,6 +32,8 @@ use super::queue::{context, progress, wait_empty};
 
 /// How many mails one transaction writes.
 const BATCH: u64 = 500;
+/// How often it is looked whether all is done: a look costs the queue as much as several mails.
+const LOOK: Duration = Duration::from_millis(25);
 /// The template of every mail, with its sample.
 const TEMPLATE: &str = "booking_confirmed_student";
 const SELECTOR: &str = "bench";
@@ -72,7 +74,7 @@ pub async fn run(bench: &Bench, mails: u64, concurrency: u64, connections: u64) 
     let cpu = own_cpu();
     let began = Instant::now();
     let runner = start(bench, mailer, concurrency, loops);
-    wait_empty(bench, mails).await?;
+    wait_empty(bench, mails, LOOK).await?;
     let took = began.elapsed().as_secs_f64();
     figures.add("mails_per_s", "mails sent", mails as f64 / took, "mails/s");
     if let (Some(before), Some(after)) = (cpu, own_cpu()) {

@@ -16,6 +16,8 @@ use super::{Bench, stamp::Stamp};
 
 /// How many jobs one enqueue call carries.
 const BATCH: u64 = 1_000;
+/// How often it is looked whether all is done.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Measures.
 pub async fn run(bench: &Bench, jobs: u64, concurrency: u64, latency_jobs: u64) -> anyhow::Result<Figures> {
@@ -54,7 +56,7 @@ pub async fn run(bench: &Bench, jobs: u64, concurrency: u64, latency_jobs: u64) 
     let (cpu, redis_before) = (own_cpu(), cpu_of_redis(bench).await?);
     let began = Instant::now();
     let runner = start(bench, concurrency, loops);
-    wait_empty(bench, jobs).await?;
+    wait_empty(bench, jobs, LOOK).await?;
     let took = began.elapsed().as_secs_f64();
     figures.add("drain_per_s", "drain", jobs as f64 / took, "jobs/s");
     if let (Some(before), Some(after)) = (cpu, own_cpu()) {
@@ -79,7 +81,7 @@ pub async fn run(bench: &Bench, jobs: u64, concurrency: u64, latency_jobs: u64) 
         let id = bench.ids.next(&bench.queue);
         bench.broker.enqueue(&[Envelope::of(&job, id, now)?.into()]).await?;
     }
-    wait_empty(bench, jobs + latency_jobs).await?;
+    wait_empty(bench, jobs + latency_jobs, LOOK).await?;
     let mut waited = Stamp::waited();
     waited.sort();
     for (key, what, q) in [
@@ -145,8 +147,8 @@ async fn cpu_of_redis(bench: &Bench) -> anyhow::Result<Option<f64>> {
     })
 }
 
-/// Waits until no job waits or runs.
-pub(super) async fn wait_empty(bench: &Bench, total: u64) -> anyhow::Result<()> {
+/// Waits until no job waits or runs; looks that often.
+pub(super) async fn wait_empty(bench: &Bench, total: u64, every: Duration) -> anyhow::Result<()> {
     loop {
         let stats = bench.broker.stats().await?;
         let queue = stats.iter().find(|stats| stats.queue == bench.queue).context("the queue of the measurement")?;
@@ -155,7 +157,7 @@ pub(super) async fn wait_empty(bench: &Bench, total: u64) -> anyhow::Result<()> 
         if left == 0 {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(every).await;
     }
 }
 

@@ -1,21 +1,29 @@
-//! Group commit for Postgres: calls that wait together become one statement, with one commit for all.
+//! Calls that wait together become one statement, with one commit for all.
 //!
 //! 1. A caller leaves its request and waits. Whoever finds nobody serving starts a task that does.
 //! 2. The task takes what waits, up to [`LARGEST`], runs it as one statement and answers each caller; then it looks
 //!    again, and ends when nothing waits.
-//! 3. A statement that the database refuses is run once more for each request alone, so that one bad value fails one
+//! 3. A lone caller is served at once. Where many wait, statements keep a distance ([`PACE`]): a quick database would
+//!    otherwise be asked for a few rows at a time, and most of its work would be per statement.
+//! 4. A statement that the database refuses is run once more for each request alone, so that one bad value fails one
 //!    caller. A database that is away fails all of them, as transient.
 //!
 //! A caller that goes away leaves its request behind: it happens or not, as with any call whose answer is lost.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
 
 use crate::error::StoreError;
 
 /// Requests in one statement.
 const LARGEST: usize = 256;
+/// A statement for so many says that the line is busy.
+const BUSY: usize = 8;
+/// How far apart the beginnings of statements are on a busy line.
+const PACE: Duration = Duration::from_millis(4);
 
 type Reply<A> = oneshot::Sender<Result<A, StoreError>>;
 
@@ -93,13 +101,20 @@ where
         R: Fn(Vec<Q>) -> F + Send + 'static,
         F: Future<Output = Result<Vec<A>, StoreError>> + Send + 'static,
     {
+        let mut not_before = None;
         loop {
             // Callers that are ready to ask get a chance to be part of it.
-            tokio::task::yield_now().await;
+            match not_before.take() {
+                Some(then) => sleep_until(then).await,
+                None => tokio::task::yield_now().await,
+            }
             let next = self.batch.next();
             if next.is_empty() {
                 self.ended = true;
                 return;
+            }
+            if (BUSY..LARGEST).contains(&next.len()) {
+                not_before = Some(Instant::now() + PACE);
             }
             let (requests, replies): (Vec<Q>, Vec<Reply<A>>) = next.into_iter().unzip();
             match run(requests.clone()).await {

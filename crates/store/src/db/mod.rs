@@ -155,4 +155,15 @@ impl Store {
             Db::Sqlite(sqlite) => sqlite.begin().await,
         }
     }
+
+    /// A session for one writing statement on a list of rows by their ids, durable at [`Session::commit`]. On Postgres its plan
+    /// is kept (see `session`).
+    pub(crate) async fn write_by_index(&self) -> Result<Session, StoreError> {
+        match self.db() {
+            Db::Postgres(pool) => {
+                Session::begin_postgres_by_index(pool.acquire().await.map_err(StoreError::of_connecting)?).await
+            }
+            Db::Sqlite(sqlite) => Ok(sqlite.write_one()),
+        }
+    }
 }

@@ -17,6 +17,11 @@ use crate::error::StoreError;
 /// A database over a network that does not answer a statement for this long is treated as away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Begins a transaction whose statements look each row up by its index, also in a table that is small as yet: so their plans
+/// stay good while it grows, and are made once a connection and not for every statement.
+const BY_INDEX: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off;
+    SET LOCAL enable_bitmapscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+
 pub(super) type PostgresQuery = sqlx::query::Query<'static, Postgres, PgArguments>;
 pub(super) type SqliteQuery = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
@@ -69,8 +74,19 @@ impl Session {
     }
 
     pub(super) async fn begin_postgres(connection: PoolConnection<Postgres>) -> Result<Self, StoreError> {
+        Self::begin_postgres_with(connection, "BEGIN").await
+    }
+
+    pub(super) async fn begin_postgres_by_index(connection: PoolConnection<Postgres>) -> Result<Self, StoreError> {
+        Self::begin_postgres_with(connection, BY_INDEX).await
+    }
+
+    async fn begin_postgres_with(
+        connection: PoolConnection<Postgres>,
+        begin: &'static str,
+    ) -> Result<Self, StoreError> {
         let mut session = PostgresSession { connection, in_transaction: true, patience: PATIENCE };
-        session.execute("BEGIN").await?;
+        session.execute(begin).await?;
         Ok(Self(Kind::Postgres(session)))
     }
 

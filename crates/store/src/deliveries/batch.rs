@@ -259,7 +259,10 @@ impl Store {
         Q: Serialize + Sync,
         R: Record,
     {
-        self.write_one().await?.sql(AssertSqlSafe(text)).bind(Json(requests)).planned_afresh().all_together().await
+        let mut session = self.write_by_index().await?;
+        let rows = session.sql(AssertSqlSafe(text)).bind(Json(requests)).all_together().await?;
+        session.commit().await?;
+        Ok(rows)
     }
 }
 
