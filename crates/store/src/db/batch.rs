@@ -173,7 +173,32 @@ mod tests {
         }
         let statements = statements.load(Ordering::Relaxed);
         assert!((4..200).contains(&statements), "1,000 requests took {statements} statements");
-        assert!(!batch.line().served, "nobody serves an empty line");
+        // Nobody serves an empty line for long.
+        while batch.line().served {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_busy_lines_statements_keep_a_distance() {
+        let batch: Arc<Batch<usize, usize>> = Arc::default();
+        let statements: Arc<Mutex<Vec<(Instant, usize)>>> = Arc::default();
+        let ask = |n: usize| {
+            let (batch, statements) = (Arc::clone(&batch), Arc::clone(&statements));
+            let run = move |requests: Vec<usize>| {
+                statements.lock().unwrap().push((Instant::now(), requests.len()));
+                async move { Ok(requests) }
+            };
+            tokio::spawn(async move { batch.ask(n, run).await.unwrap() })
+        };
+        for _ in 0..3 {
+            for one in (0..BUSY).map(&ask).collect::<Vec<_>>() {
+                one.await.unwrap();
+            }
+        }
+        let statements = statements.lock().unwrap();
+        assert_eq!(statements.iter().map(|(_, size)| *size).collect::<Vec<_>>(), [BUSY; 3], "a crowd is one statement");
+        assert!(statements.windows(2).all(|two| two[1].0 - two[0].0 > PACE / 2));
     }
 
     #[tokio::test]
