@@ -52,6 +52,29 @@ on_both! {
         }
     }
 
+    async fn many_who_ask_at_once_each_get_their_own_answer(world) {
+        for n in (0..60).step_by(3) {
+            let covers = if n % 2 == 0 { Covers::All } else { Covers::Report };
+            world.store.add_suppression(&suppression(&format!("p{n}@example.com"), covers), at(n)).await.unwrap();
+        }
+        let asking = (0..60).map(|n| {
+            let store = world.store.clone();
+            tokio::spawn(async move {
+                // Two ask about each, as two mails to one person do.
+                let address = format!("P{}@example.com", n / 2);
+                let category = if n % 4 < 2 { Category::Booking } else { Category::Report };
+                (n, category, store.find_suppression(&address, &["no such hash".to_owned()], category).await.unwrap())
+            })
+        });
+        for one in asking.collect::<Vec<_>>() {
+            let (n, category, found) = one.await.unwrap();
+            let person = n / 2;
+            let held = person % 3 == 0 && (person % 2 == 0 || category == Category::Report);
+            let expected = held.then(|| format!("p{person}@example.com"));
+            assert_eq!(found.and_then(|found| found.address), expected, "{n}");
+        }
+    }
+
     async fn lifting_sets_on_their_way_what_nothing_else_holds_and_what_is_still_worth_it(world) {
         let store = &world.store;
         for covers in [Covers::All, Covers::Report] {
