@@ -271,6 +271,20 @@ on_both! {
         assert_eq!(attempts.iter().map(|attempt| attempt.n).collect::<Vec<_>>(), [1, 2]);
     }
 
+    async fn of_two_jobs_of_a_mail_that_ask_at_once_under_one_lease_only_its_own_gets_it(world) {
+        let store = &world.store;
+        for n in 0..32 {
+            let mail = world.mail(&format!("k{n}")).await;
+            let Moved::Done(released) = store.release_delivery(mail.id, fresh_id(), by(), at(2)).await.unwrap() else {
+                panic!("released");
+            };
+            let ask = async |job| store.begin_sending(mail.id, job, MINE, at(3)).await.unwrap();
+            let (before, own) = tokio::join!(ask(mail.job_id), ask(released.job_id));
+            assert_eq!(before, Begun::Superseded);
+            assert!(matches!(own, Begun::Begun(_)), "{own:?}");
+        }
+    }
+
     async fn the_job_of_before_a_release_sends_nothing_even_under_the_same_lease(world) {
         let store = &world.store;
         let mail = world.mail("k").await;
