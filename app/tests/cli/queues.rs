@@ -21,7 +21,7 @@ async fn queues_are_listed_with_their_counts() {
         assert_eq!((&debug["counts"]["available"], &debug["counts"]["scheduled"]), (&1.into(), &1.into()));
         assert!(debug["oldest_age_seconds"].as_f64().is_some());
         let table = place.ok(&["queues", "list"]).await;
-        assert!(table.starts_with("QUEUE") && table.lines().count() == 5, "{table}");
+        assert!(table.starts_with("QUEUE") && table.lines().count() == 6, "{table}");
     })
     .await;
 }

@@ -21,6 +21,8 @@ use super::figures::{Figures, own_cpu, own_memory};
 use super::http::Connection;
 use super::queue::{context, wait_empty};
 
+/// How often it is looked whether all is written.
+const LOOK: Duration = Duration::from_millis(5);
 /// Events in a call.
 const BATCH: u64 = 1_000;
 /// Of these, searches; the rest is what was done with what they found.
@@ -101,7 +103,7 @@ async fn ingest(bench: &Bench, batches: u64, figures: &mut Figures) -> anyhow::R
         sender??;
     }
     let accepted = began.elapsed().as_secs_f64();
-    wait_empty(bench, batches).await?;
+    wait_empty(bench, batches, LOOK).await?;
     let written = began.elapsed().as_secs_f64();
     let cpu = own_cpu().zip(cpu).map(|(after, before)| after - before);
     runner.shut_down().await;
