@@ -52,5 +52,6 @@ pub mod silences {
 pub use limits::Rate;
 pub use router::{metrics_router, router};
 pub use routes::deliveries::{DeliverySummary, DeliveryView};
+pub use routes::incidents::{IncidentDetail, IncidentView};
 pub use serve::serve;
 pub use state::{Dev, Parts, Settings, State};

@@ -41,6 +41,12 @@ impl Params {
         if twice { Err(ApiError::invalid(name, "given more than once")) } else { Ok(found.filter(|v| !v.is_empty())) }
     }
 
+    /// All values of a name that may be there several times.
+    pub fn all(&mut self, name: &str) -> Vec<String> {
+        let taken = self.0.extract_if(.., |(key, _)| key == name);
+        taken.map(|(_, value)| value).filter(|value| !value.is_empty()).collect()
+    }
+
     /// The value of `name`, parsed.
     pub fn parsed<T>(&mut self, name: &str) -> Result<Option<T>, ApiError>
     where

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::error::{ApiError, Fault};
 use crate::openapi::{add_refusals, base, written};
 use crate::request::around;
-use crate::routes::{self, docs, health, mailbox, metrics, search_page, templates, unsubscribe};
+use crate::routes::{self, acknowledge, docs, health, mailbox, metrics, search_page, templates, unsubscribe};
 use crate::state::State;
 
 /// The public listener: the API, its description, health; in `postrider dev` the mailbox and `/metrics` too.
@@ -22,7 +22,8 @@ pub fn router(state: State) -> Router {
     let (mut router, mut document) = described.split_for_parts();
     add_refusals(&mut document);
     state.document.get_or_init(|| written(&document));
-    router = router.merge(docs::pages()).merge(unsubscribe::pages()).merge(search_page::pages());
+    router =
+        router.merge(docs::pages()).merge(unsubscribe::pages()).merge(acknowledge::pages()).merge(search_page::pages());
     if state.dev.is_some() {
         router = router
             .merge(mailbox::pages())

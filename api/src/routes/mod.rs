@@ -1,5 +1,6 @@
 //! The routes, one file or folder an area.
 
+pub(crate) mod acknowledge;
 pub(crate) mod alert_route;
 mod alertmanager;
 mod bookings;
@@ -11,6 +12,7 @@ mod emails;
 pub(crate) mod health;
 pub(crate) mod heartbeats;
 mod inbound;
+pub(crate) mod incidents;
 mod jobs;
 pub(crate) mod mailbox;
 pub(crate) mod metrics;
@@ -43,6 +45,7 @@ pub fn all() -> OpenApiRouter<State> {
         .merge(schedules::router())
         .merge(search::router())
         .merge(heartbeats::router())
+        .merge(incidents::router())
         .merge(silences::router())
         .merge(alert_route::router())
         .merge(alertmanager::router())

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::harness::{App, Post};
 
 /// What the contract lists and this release has, outside `postrider dev`.
-const ROUTES: [&str; 78] = [
+const ROUTES: &[&str] = &[
     "POST /v1/alerts/route",
     "GET /api/v2/alerts",
     "POST /api/v2/alerts",
@@ -23,6 +23,12 @@ const ROUTES: [&str; 78] = [
     "GET /api/v2/receivers",
     "GET /-/healthy",
     "GET /-/ready",
+    "POST /v1/alerts",
+    "GET /v1/incidents",
+    "GET /v1/incidents/{id}",
+    "POST /v1/incidents/{id}/acknowledge",
+    "POST /v1/incidents/{id}/resolve",
+    "POST /v1/incidents/{id}/comment",
     "GET /v1/silences",
     "POST /v1/silences",
     "GET /v1/silences/{id}",

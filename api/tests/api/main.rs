@@ -9,6 +9,7 @@ mod domains;
 mod emails;
 mod harness;
 mod heartbeats;
+mod incidents;
 mod jobs;
 mod keys;
 mod mailbox;

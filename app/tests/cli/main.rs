@@ -9,6 +9,7 @@ mod domain;
 mod enqueue;
 mod harness;
 mod heartbeats;
+mod incidents;
 mod jobs;
 mod keys;
 mod migrate;

@@ -14,6 +14,7 @@
 
 mod backlog;
 mod end_to_end;
+mod killed_alerts;
 mod killed_mails;
 mod killed_workers;
 mod load;

@@ -34,6 +34,10 @@ pub enum Old {
     HourlyQueries,
     /// That a subject was erased: by then nothing of theirs waits in a queue any more.
     SearchErasures,
+    /// Messages about incidents that came to their end.
+    Notifications,
+    /// Incidents that are over, with their histories.
+    Incidents,
 }
 
 impl Old {
@@ -41,7 +45,7 @@ impl Old {
     pub const CHUNK: u32 = 500;
 
     /// Everything, in the order in which it is taken out.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::MailContents,
         Self::EmailContents,
         Self::Mails,
@@ -53,6 +57,8 @@ impl Old {
         Self::GuestSearches,
         Self::HourlyQueries,
         Self::SearchErasures,
+        Self::Notifications,
+        Self::Incidents,
     ];
 
     /// Its name in results and logs.
@@ -70,6 +76,8 @@ impl Old {
             Self::GuestSearches => "guest_searches",
             Self::HourlyQueries => "hourly_queries",
             Self::SearchErasures => "search_erasures",
+            Self::Notifications => "notifications",
+            Self::Incidents => "incidents",
         }
     }
 }
@@ -174,6 +182,25 @@ impl Store {
                 .sql(
                     "DELETE FROM search_erasures
                      WHERE subject IN (SELECT subject FROM search_erasures WHERE erased_at < $1 LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+            Old::Notifications => session
+                .sql(
+                    "DELETE FROM alert_notifications
+                     WHERE id IN (SELECT id FROM alert_notifications
+                                  WHERE created_at < $1 AND state IN ('gathered', 'sent', 'failed')
+                                  ORDER BY created_at LIMIT $2)",
+                )
+                .bind(At(before))
+                .bind(i64::from(Old::CHUNK)),
+            Old::Incidents => session
+                .sql(
+                    "DELETE FROM incidents
+                     WHERE id IN (SELECT id FROM incidents
+                                  WHERE state = 'resolved' AND first_seen_at < $1 AND resolved_at < $1
+                                    AND NOT EXISTS (SELECT 1 FROM alert_members m WHERE m.incident_id = incidents.id)
+                                  ORDER BY first_seen_at LIMIT $2)",
                 )
                 .bind(At(before))
                 .bind(i64::from(Old::CHUNK)),

@@ -89,6 +89,8 @@ pub async fn once(context: &Context) -> Result<Looked, StoreError> {
     if due.mailed {
         look.fates(&mut looked).await?;
     }
+    let told = [("mail", looked.mails), ("post", looked.posts), ("held", looked.held), ("digest", looked.digests)];
+    told.iter().filter(|(_, count)| *count > 0).for_each(|(what, n)| context.meters.alert_messages(what, *n as u64));
     Ok(looked)
 }
 

@@ -4,7 +4,8 @@
 //! 2. One that was told and is over is told as over, and leaves the group. One that was over before it was told leaves it
 //!    silently.
 //! 3. If nothing is new, and some still burn that nobody took on, the group repeats itself after `repeat_interval`.
-//! 4. What was told and nobody took on is told to the next step's receiver when that is due.
+//! 4. What was told and nobody took on is told to the next step's receiver when that is due; who was told so is told of the
+//!    end, too.
 //! 5. After a message the group is quiet for `group_interval`; what comes meanwhile waits for its end. What is muted is
 //!    looked at again then.
 //! 6. An incident that belongs to another group by now (its severity changed, or the configuration) leaves this one.
@@ -62,7 +63,7 @@ pub(super) fn decide(
         if !member.incident.is_active() {
             look.gone.push(member.incident.id);
             match member.told {
-                Told::Firing => over.push(member.incident),
+                Told::Firing => over.push((member.incident, member.steps)),
                 Told::Nothing => look.events.push((member.incident.id, IncidentEventKind::Brief, None)),
             }
         } else if !grouping::belongs(routes, &member.incident, &group.key) {
@@ -75,7 +76,7 @@ pub(super) fn decide(
     // The configuration may have changed since; what is over is told to whom it would be told now.
     let route = match (routes.by_key(&group.route), over.first()) {
         (Some(route), _) => Some(route),
-        (None, Some(incident)) => routes.resolve(&incident.subject()).first().copied(),
+        (None, Some((incident, _))) => routes.resolve(&incident.subject()).first().copied(),
         (None, None) => None,
     };
     let mut decided = Decided {
@@ -156,7 +157,7 @@ impl Look {
         self.stay.push(Stay { member, muted, changed });
     }
 
-    fn tell(&mut self, route: &Route, decided: &mut Decided, news: &[usize], over: Vec<Incident>) {
+    fn tell(&mut self, route: &Route, decided: &mut Decided, news: &[usize], over: Vec<(Incident, i64)>) {
         let now = self.now;
         let repeats = news.is_empty()
             && decided.group.notified_at.is_some_and(|told| after(told, route.timing.repeat_interval) <= now)
@@ -177,7 +178,7 @@ impl Look {
                 all.into_iter().map(move |(_, stay)| (stay.member.incident.clone(), change)).collect::<Vec<_>>()
             };
             let mut about = of(new, Change::News);
-            about.extend(over.into_iter().map(|incident| (incident, Change::Over)));
+            about.extend(over.iter().map(|(incident, _)| (incident.clone(), Change::Over)));
             about.extend(of(still, Change::Still));
             decided.group.not_before = after(now, route.timing.group_interval);
             if about.iter().any(|(_, change)| *change != Change::Over) {
@@ -185,6 +186,7 @@ impl Look {
             }
             decided.messages.push(Message { receiver: route.receiver.clone(), reason, about });
         }
+        decided.messages.extend(relieve(route, &over));
         for n in news {
             let stay = &mut self.stay[*n];
             (stay.member.told, stay.changed) = (Told::Firing, true);
@@ -222,4 +224,18 @@ impl Look {
         let step = told().filter_map(|stay| stay.next_step(route)).map(|(_, _, at)| at).min();
         [muted, repeat, step].into_iter().flatten().min()
     }
+}
+
+/// Who was told because nobody acknowledged is told that it is over, too.
+fn relieve(route: &Route, over: &[(Incident, i64)]) -> Vec<Message> {
+    let mut messages: Vec<Message> = Vec::new();
+    for (n, step) in (0_i64..).zip(&route.escalation) {
+        let told = over.iter().filter(|(_, steps)| *steps > n);
+        let about: Vec<_> = told.map(|(incident, _)| (incident.clone(), Change::Over)).collect();
+        let knows = step.receiver == route.receiver || messages.iter().any(|told| told.receiver == step.receiver);
+        if !about.is_empty() && !knows {
+            messages.push(Message { receiver: step.receiver.clone(), reason: Reason::Resolved, about });
+        }
+    }
+    messages
 }

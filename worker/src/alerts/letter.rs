@@ -63,8 +63,7 @@ pub(super) fn of_digest(
         "counts": counts,
         "incidents": named,
         "more": (more > 0).then_some(more),
-        "why": if capped { "cap" } else { "storm" },
-        "mails_per_hour": rules.mails_per_hour,
+        "mails_per_hour": capped.then_some(rules.mails_per_hour),
         "ack_url": null,
         "notification_id": notification,
     });

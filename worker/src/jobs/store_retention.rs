@@ -1,7 +1,7 @@
 //! `store.retention`: takes out of the store what has grown old.
 //!
 //! Enqueued by the schedule `retention`, nightly, with the times of `[ledger.retention]` and `[search.retention]`. Effect:
-//! what mails were filled with, mails, booking events, ticks, silences and search events that are older than that are gone,
+//! what mails were filled with, mails, booking events, ticks, silences, incidents and search events that are older than that are gone,
 //! a few hundred rows a statement, so that nobody waits behind it (months of search events at once, where they are partitions).
 //! What it does not finish within its time the next night does.
 //! Twice is harmless: what is gone is gone.
@@ -29,7 +29,7 @@ pub struct StoreRetention {
     /// What mails were filled with, and what callers gave to be sent.
     #[serde(with = "job::duration")]
     pub mail_contents: Duration,
-    /// Mails, with their attempts and their keys.
+    /// Mails, with their attempts and their keys; incidents that are over, with what was told of them.
     #[serde(with = "job::duration")]
     pub mails: Duration,
     /// Booking events.
@@ -69,7 +69,7 @@ impl StoreRetention {
     fn kept(&self, old: Old) -> Duration {
         match old {
             Old::MailContents | Old::EmailContents => self.mail_contents,
-            Old::Mails | Old::Emails => self.mails,
+            Old::Mails | Old::Emails | Old::Notifications | Old::Incidents => self.mails,
             Old::BookingEvents => self.booking_events,
             Old::Ticks | Old::Silences => self.ticks,
             Old::SearchEvents => self.search_events,

@@ -1,5 +1,7 @@
 //! `postrider alerts`: what is wrong, who is told of it, and what is silenced.
 
+mod act;
+mod incidents;
 mod route;
 mod silences;
 
@@ -14,6 +16,9 @@ use crate::cli::Globals;
 /// What to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  postrider alerts list
+  postrider alerts show 01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77
+  postrider alerts ack 01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77
   postrider alerts route --labels severity=critical,type=db.down
   postrider alerts silence 'team=\"db\"' --for 2h --comment 'moving the disks'
   postrider alerts silences
@@ -25,6 +30,14 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Lists incidents, newest first
+    List(incidents::ListArgs),
+    /// Says all that happened to an incident, and who was told of it
+    Show(incidents::ShowArgs),
+    /// Takes incidents on: they are no longer repeated, and nobody else is told
+    Ack(act::AckArgs),
+    /// Says that incidents are over
+    Resolve(act::ResolveArgs),
     /// Says who would be told of an alert, when and how, and what mutes it
     Route(route::Args),
     /// Silences what matches: it is counted, but nobody is told
@@ -38,13 +51,18 @@ enum Command {
 /// Runs it.
 pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let config = load(globals)?;
+    let well = |()| ExitCode::SUCCESS;
     let done = match &args.command {
-        Command::Route(args) => route::run(&config, args).await,
-        Command::Silence(args) => silences::create(&config, args).await,
-        Command::Silences(args) => silences::list(&config, args).await,
-        Command::Unsilence(args) => silences::end(&config, args).await,
+        Command::List(args) => incidents::list(&config, args).await,
+        Command::Show(args) => incidents::show(&config, args).await,
+        Command::Ack(args) => act::acknowledge(&config, args).await,
+        Command::Resolve(args) => act::resolve(&config, args).await,
+        Command::Route(args) => route::run(&config, args).await.map(well),
+        Command::Silence(args) => silences::create(&config, args).await.map(well),
+        Command::Silences(args) => silences::list(&config, args).await.map(well),
+        Command::Unsilence(args) => silences::end(&config, args).await.map(well),
     };
-    done.map_err(|e| at_store(e, &config)).map(|()| ExitCode::SUCCESS)
+    done.map_err(|e| at_store(e, &config))
 }
 
 fn now() -> Timestamp {

@@ -1,6 +1,7 @@
 //! `postrider bench`: measures through the production path: the same broker, consumer, apalis loops, layers and API that
 //! run in production, with leases, expiry, cancel, listing and retention as configured by default.
 
+mod alerts;
 mod api;
 mod clean;
 mod figures;
@@ -41,6 +42,8 @@ enum What {
     Api(ApiArgs),
     /// Mails: render, sign (RSA-2048), SMTP to a local sink, ledger.
     Mail(MailArgs),
+    /// A storm of alerts over HTTP: how fast they are answered, whether each is counted, who is told.
+    Alerts(AlertsArgs),
     /// The sink of `bench mail`.
     #[command(hide = true)]
     Sink,
@@ -125,6 +128,32 @@ struct MailArgs {
 
 /// How much to measure.
 #[derive(Debug, clap::Args)]
+struct AlertsArgs {
+    #[command(flatten)]
+    backend: Backend,
+    /// A Postgres for the store: a database of its own is made there and removed at the end. Without it the store is a SQLite
+    /// file, beside that of --sqlite or in the folder for temporary files.
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// How many alerts.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    alerts: u64,
+    /// Of how many types.
+    #[arg(long, default_value_t = 2_800, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    types: u64,
+    /// Within how many seconds.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// How many connections they come over.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    connections: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How much to measure.
+#[derive(Debug, clap::Args)]
 struct RemindersArgs {
     #[command(flatten)]
     backend: Backend,
@@ -180,6 +209,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let tables = args.postgres.map_or(Tables::File, Tables::Postgres);
             let bench = Bench::open(&args.backend, "emails", tables).await?;
             let figures = mail::run(&bench, args.mails, args.concurrency, args.connections).await;
+            bench.clean().await?;
+            figures?.show(args.json)
+        }
+        What::Alerts(args) => {
+            let tables = args.postgres.map_or(Tables::File, Tables::Postgres);
+            let bench = Bench::open(&args.backend, "default", tables).await?;
+            let figures = alerts::run(&bench, args.alerts, args.types, args.seconds, args.connections).await;
             bench.clean().await?;
             figures?.show(args.json)
         }

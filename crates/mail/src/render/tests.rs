@@ -94,6 +94,7 @@ fn every_template_renders_its_sample_in_every_language() {
 fn the_set_is_whole() {
     let others = [
         "alert_digest",
+        "alert_group",
         "alert_raised",
         "alert_resolved",
         "email_verification",

@@ -164,4 +164,64 @@ on_both! {
         assert_eq!(world.store.take_out(Old::Mails, at(500), at(600)).await.unwrap(), Old::CHUNK);
         assert_eq!(world.store.take_out(Old::Mails, at(500), at(600)).await.unwrap(), 10);
     }
+
+    async fn incidents_go_when_they_are_over_and_no_group_has_to_tell_of_them(world) {
+        let (old, open, pending) = (incident(1), incident(2), incident(3));
+        for one in [&old, &open, &pending] {
+            let changes = store::Changes { incidents: vec![store::IncidentChange::New(one.clone())], ..store::Changes::default() };
+            change(world, one, changes).await;
+        }
+        for one in [&old, &pending] {
+            let over = store::Incident { state: store::IncidentState::Resolved, resolved_at: Some(at(100)), ..one.clone() };
+            let changes = store::Changes { incidents: vec![store::IncidentChange::Moved(over)], ..store::Changes::default() };
+            change(world, one, changes).await;
+        }
+        let call = store::GroupCall {
+            key: "g".to_owned(),
+            route: "{}".to_owned(),
+            labels: alerting::Labels::new(),
+            due_at: at(200),
+            incident_id: pending.id,
+            again: false,
+        };
+        change(world, &pending, store::Changes { groups: vec![call], ..store::Changes::default() }).await;
+        assert_eq!(world.store.take_out(Old::Incidents, at(100), at(2_000)).await.unwrap(), 0, "not older than that");
+        assert_eq!(world.store.take_out(Old::Incidents, at(101), at(2_000)).await.unwrap(), 1);
+        assert_eq!(world.store.get_incident(old.id).await.unwrap(), None);
+        assert!(world.store.get_incident(open.id).await.unwrap().is_some());
+        assert!(world.store.get_incident(pending.id).await.unwrap().is_some());
+        assert_eq!(world.store.take_out(Old::Notifications, at(101), at(2_000)).await.unwrap(), 0);
+    }
+}
+
+fn incident(n: u128) -> store::Incident {
+    store::Incident {
+        id: crate::both::id(n),
+        fingerprint: format!("{n:032x}"),
+        kind: "db.down".to_owned(),
+        severity: alerting::Severity::Warning,
+        title: "It is down".to_owned(),
+        message: String::new(),
+        labels: alerting::Labels::new(),
+        details: alerting::Details::new(),
+        state: store::IncidentState::Open,
+        alerts: 1,
+        suppressed: 0,
+        reopened: 0,
+        starts_at: at(0),
+        first_seen_at: at(0),
+        opened_at: at(0),
+        last_seen_at: at(0),
+        expires_at: None,
+        acknowledged_at: None,
+        acknowledged_by: None,
+        resolved_at: None,
+        resolved_by: None,
+        retired_at: None,
+    }
+}
+
+async fn change(world: &World, incident: &store::Incident, changes: store::Changes) {
+    let which = store::WhichIncidents::Ids(vec![incident.id]);
+    world.store.change_incidents(&which, at(0), |_| (changes.clone(), ())).await.unwrap();
 }

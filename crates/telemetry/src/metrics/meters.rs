@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use metrics::{Counter, counter, gauge};
 
-use super::{DELIVERIES, HEARTBEAT, HttpMeter, JobMeter, QueueMeter, SCHEDULE_TICKS, SCHEDULER_LEADING};
+use super::{
+    ALERT_MESSAGES, ALERTS, DELIVERIES, HEARTBEAT, HttpMeter, JobMeter, QueueMeter, SCHEDULE_TICKS, SCHEDULER_LEADING,
+};
 
 /// All meters of a process. Cheap to clone.
 ///
@@ -20,6 +22,8 @@ struct Maps {
     queues: RwLock<HashMap<String, Arc<QueueMeter>>>,
     http: Nested<HttpMeter>,
     deliveries: RwLock<HashMap<String, Counter>>,
+    alerts: RwLock<HashMap<String, Counter>>,
+    messages: RwLock<HashMap<String, Counter>>,
     ticks: Nested<Counter>,
 }
 
@@ -53,6 +57,16 @@ impl Meters {
     /// Counts a delivery that reached `state`.
     pub fn delivery(&self, state: &str) {
         flat(&self.0.deliveries, state, |state| counter!(DELIVERIES, "state" => state.to_owned())).increment(1);
+    }
+
+    /// Counts an alert by what it did.
+    pub fn alert(&self, outcome: &str) {
+        flat(&self.0.alerts, outcome, |outcome| counter!(ALERTS, "outcome" => outcome.to_owned())).increment(1);
+    }
+
+    /// Counts messages about incidents by what became of them: mail, post, held, digest.
+    pub fn alert_messages(&self, what: &str, count: u64) {
+        flat(&self.0.messages, what, |what| counter!(ALERT_MESSAGES, "what" => what.to_owned())).increment(count);
     }
 
     /// Counts a tick of a schedule; `state` says what was decided: open, waiting, skipped.
@@ -136,6 +150,17 @@ mod tests {
         assert!(text.contains(r#"postrider_schedule_ticks_total{schedule="nightly",state="open"} 2"#), "{text}");
         assert!(text.contains("postrider_scheduler_leading 1"), "{text}");
         assert!(text.contains("postrider_heartbeat_timestamp_seconds 1796000000.5"), "{text}");
+    }
+
+    #[test]
+    fn alerts_and_their_messages_are_counted() {
+        let text = rendered(|| {
+            let meters = Meters::default();
+            meters.alert("opened");
+            meters.alert_messages("held", 7);
+        });
+        assert!(text.contains(r#"postrider_alerts_total{outcome="opened"} 1"#), "{text}");
+        assert!(text.contains(r#"postrider_alert_messages_total{what="held"} 7"#), "{text}");
     }
 
     #[test]

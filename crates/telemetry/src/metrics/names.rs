@@ -34,6 +34,11 @@ pub const SCHEDULER_LEADING: &str = "postrider_scheduler_leading";
 /// Gauge: when the platform's own heartbeat last ran here, in seconds since the Unix epoch.
 pub const HEARTBEAT: &str = "postrider_heartbeat_timestamp_seconds";
 
+/// Counter by `outcome`: alerts that the API took in (opened, reopened, counted, resolved, nothing_to_resolve).
+pub const ALERTS: &str = "postrider_alerts_total";
+/// Counter by `what`: what became of messages about incidents (mail, post, held, digest).
+pub const ALERT_MESSAGES: &str = "postrider_alert_messages_total";
+
 /// Upper ends of the duration buckets in seconds, from 100 µs to 10 min.
 pub const DURATION_BUCKETS: [f64; 19] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 60.0,
@@ -54,6 +59,8 @@ pub(super) fn describe() {
     describe_counter!(HTTP_REQUESTS, "HTTP requests answered, by status.");
     describe_histogram!(HTTP_DURATION, Unit::Seconds, "How long HTTP answers took.");
     describe_counter!(DELIVERIES, "Deliveries that reached a state.");
+    describe_counter!(ALERTS, "Alerts that the API took in, by what they did.");
+    describe_counter!(ALERT_MESSAGES, "Messages about incidents, by what became of them.");
     describe_counter!(SCHEDULE_TICKS, "Ticks of schedules, by what was decided.");
     describe_gauge!(SCHEDULER_LEADING, "1 in the scheduler that leads.");
     describe_gauge!(HEARTBEAT, Unit::Seconds, "When the platform's own heartbeat last ran.");

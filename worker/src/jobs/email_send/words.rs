@@ -7,10 +7,11 @@ use mail::message::ascii_words;
 use mail::{Attachment, Header, Locale, Mailbox, RenderError, Rendered};
 use secrets::Purpose;
 use serde_json::Value;
-use store::Delivery;
+use store::{Category, Delivery};
 
 use super::render::unsendable;
 use super::{Halt, Send};
+use crate::alerts::link;
 use crate::email_content::{self, EmailBody};
 use crate::lacking::Lack;
 
@@ -45,7 +46,8 @@ impl Send<'_> {
         let unsubscribe = self.unsubscribe(delivery);
         if words.rendered.is_none() {
             let locale = Locale::or_english(delivery.locale.as_deref());
-            let (renderer, data) = (&self.mailer.renderer, with_link(&delivery.data, unsubscribe.as_deref()));
+            let acknowledged = self.with_acknowledge_link(delivery);
+            let (renderer, data) = (&self.mailer.renderer, with_link(&acknowledged, unsubscribe.as_deref()));
             let rendered = renderer.render(&delivery.template, &locale, &data);
             words.rendered = Some(self.filled(delivery, rendered, RenderError::to_string).await?);
             words.attachments = renderer.charts(&delivery.template, &data).map_err(unsendable)?;
@@ -61,6 +63,22 @@ impl Send<'_> {
             words.headers.push(Header::new(REDIRECTED, &ascii_words(&delivery.recipient)).map_err(unsendable)?);
         }
         Ok(words)
+    }
+
+    /// What the template is filled with. The link by which an incident is taken on is made now, the same in every attempt:
+    /// who reads the ledger must not be able to follow it.
+    fn with_acknowledge_link<'d>(&self, delivery: &'d Delivery) -> Cow<'d, Value> {
+        let message = delivery.data.get("notification_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        let (Some(message), Some(ring)) = (message, &self.context.secrets) else {
+            return Cow::Borrowed(&delivery.data);
+        };
+        if delivery.category != Category::Alert || delivery.data.get("reason").is_some_and(|why| why == "resolved") {
+            return Cow::Borrowed(&delivery.data);
+        }
+        let mut data = delivery.data.clone();
+        let url = link::acknowledge(ring, &self.context.public_url, message, delivery.created_at);
+        data["ack_url"] = Value::String(url);
+        Cow::Owned(data)
     }
 
     /// What a caller had sealed, and whom the mail is shown to be for.
