@@ -154,7 +154,7 @@ fn about(incident: &Incident) -> Option<String> {
 
 fn labels(incident: &Incident) -> Vec<Value> {
     let kind = [("type", incident.kind.as_str())];
-    let all = kind.into_iter().chain(incident.labels.iter().map(|(name, value)| (name, value)));
+    let all = kind.into_iter().chain(incident.labels.iter());
     all.map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 

@@ -47,7 +47,7 @@ impl store::Teller for Telling<'_> {
                 note,
             }));
             for message in decided.messages {
-                flush.messages.extend(self.to_all(&key, &message));
+                flush.messages.extend(self.messages_of(&key, &message));
             }
         }
         flush
@@ -80,7 +80,7 @@ impl store::Teller for Telling<'_> {
 
 impl Telling<'_> {
     /// A message for each person and channel of its receiver.
-    fn to_all(&mut self, group: &str, message: &Message) -> Vec<NewNotification> {
+    fn messages_of(&mut self, group: &str, message: &Message) -> Vec<NewNotification> {
         let Some(receiver) = self.rules.receiver(&message.receiver) else {
             // Start-up checks that every route has its receiver: this is a defect.
             error!(receiver = message.receiver, "a route tells a receiver that there is not");
