@@ -76,6 +76,7 @@ pub(super) async fn run(
         metrics: Arc::new(move || metrics.render()),
         gate: None,
         alerts: intake,
+        heartbeats: Arc::default(),
         notices: worker::Notices::default(),
         dev: None,
         secrets: None,
