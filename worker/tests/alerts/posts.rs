@@ -139,7 +139,7 @@ on_both! {
         stage.post().await;
         let mail = stage.mails().await.remove(0);
         let store = &stage.context.store;
-        store.begin_sending(mail.id, 7, stage.now()).await.unwrap();
+        store.begin_sending(mail.id, mail.job_id, 7, stage.now()).await.unwrap();
         let report = store::AttemptReport { text: Some("no SPF record".to_owned()), ..store::AttemptReport::default() };
         assert!(store.mark_held(mail.id, 7, &report, stage.now()).await.unwrap());
         let incidents = store.active_incidents(100).await.unwrap().len();
@@ -161,7 +161,7 @@ on_both! {
         stage.look().await;
         let mail = stage.mails().await.remove(0);
         let store = &stage.context.store;
-        store.begin_sending(mail.id, 7, stage.now()).await.unwrap();
+        store.begin_sending(mail.id, mail.job_id, 7, stage.now()).await.unwrap();
         assert!(store.mark_sent(mail.id, 7, &store::AttemptReport::default(), stage.now()).await.unwrap());
         stage.after(1).await;
         let told = &stage.notifications(id).await[0];
