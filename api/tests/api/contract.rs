@@ -195,7 +195,7 @@ async fn the_description_lists_every_route_and_every_route_it_lists_is_there() {
     let post = Post::start().await;
     for (app, routes) in [
         (App::start().await, ROUTES.to_vec()),
-        (App::builder().dev(post.dev()).start().await, [&ROUTES[..], &DEV_ROUTES[..]].concat()),
+        (App::builder().dev(post.dev()).start().await, [ROUTES, &DEV_ROUTES[..]].concat()),
     ] {
         let described = described(&app).await;
         let pages = ["GET /docs", "GET /docs/", "GET /docs/index.html", "GET /mailbox", "GET /search"];

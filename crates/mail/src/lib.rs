@@ -40,7 +40,7 @@ pub use dkim::{DkimError, DkimKey, DkimSigner};
 pub use dns::{Dns, DnsSetupError};
 pub use locale::{Locale, LocaleError};
 pub use message::{Attachment, Draft, Header, MessageError, MessageId};
-pub use plain::plain_text;
+pub use plain::{TooMuch, plain_text};
 pub use recipients::{BadPattern, Destination, RecipientPattern, RecipientRule};
 pub use render::{RenderError, Rendered, Renderer};
 pub use sender::SenderProfile;

@@ -12,10 +12,13 @@ use worker::notices::Webhook;
 
 pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
+/// What was posted: the id of each call and its body.
+type Taken = Arc<Mutex<Vec<(String, Value)>>>;
+
 /// The server, and what it was given.
 pub struct Hook {
     pub address: SocketAddr,
-    taken: Arc<Mutex<Vec<(String, Value)>>>,
+    taken: Taken,
     answer: Arc<Mutex<&'static str>>,
 }
 
@@ -23,8 +26,7 @@ impl Hook {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (taken, answer): (Arc<Mutex<Vec<(String, Value)>>>, _) =
-            (Arc::default(), Arc::new(Mutex::new("204 No Content")));
+        let (taken, answer): (Taken, _) = (Arc::default(), Arc::new(Mutex::new("204 No Content")));
         let (keep, say) = (Arc::clone(&taken), Arc::clone(&answer));
         tokio::spawn(async move {
             loop {

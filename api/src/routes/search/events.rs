@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use worker::jobs::search_ingest::SearchIngest;
 
 use super::interaction::InteractionBody;
-use super::search::SearchBody;
+use super::reported::SearchBody;
 use crate::auth::{Caller, SearchWrite};
 use crate::body::{BatchText, parse};
 use crate::enqueue::enqueue_one;

@@ -1,6 +1,6 @@
 //! `/v1/search/…`: searches as they are reported, and what was counted of them.
 //!
-//! 1. `events`: a batch comes in; `search` and `interaction` check an event each, `words` what people typed.
+//! 1. `events`: a batch comes in; `reported` and `interaction` check an event each, `words` what people typed.
 //! 2. `metrics`, `queries`: the counts, as JSON or, by `csv`, as a table. `span`: from when to when.
 //! 3. `subjects`: what is kept of somebody's searches, and taking it out.
 
@@ -9,7 +9,7 @@ mod events;
 mod interaction;
 mod metrics;
 mod queries;
-mod search;
+mod reported;
 mod span;
 mod subjects;
 mod words;

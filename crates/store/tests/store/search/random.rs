@@ -143,10 +143,10 @@ on_both! {
                         Some(n) => batch.1.push(interactions[n].clone()),
                     }
                 }
-                for _ in 0..1 + u64::from(next(&mut order) % 5 == 0) {
+                for _ in 0..1 + u64::from(next(&mut order).is_multiple_of(5)) {
                     ingest(&world.store, &batch.0, &batch.1, t(now)).await;
                 }
-                if next(&mut order) % 4 == 0 {
+                if next(&mut order).is_multiple_of(4) {
                     world.store.settle_searches(&rules, fresh_id(), t(now)).await.unwrap();
                     roll(&world.store, t(now)).await;
                 }
