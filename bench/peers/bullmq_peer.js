@@ -19,7 +19,7 @@ const BATCH = 500;
 const now = () => performance.timeOrigin + performance.now();
 const until = (time) => new Promise((done) => setTimeout(done, Math.max(0, time - now())));
 
-async function enqueue(count) {
+async function enqueue(count, name = 'noop', more = {}) {
   const queue = new Queue('peers', { connection });
   await queue.waitUntilReady();
   const began = now();
@@ -27,7 +27,7 @@ async function enqueue(count) {
     const length = Math.min(BATCH, count - first);
     await queue.addBulk(Array.from({ length }, (_, i) => {
       const n = first + i;
-      return { name: 'noop', data: { n, to: `u${n}@example.com` }, opts: forget };
+      return { name, data: { n, to: `u${n}@example.com`, ...more }, opts: forget };
     }));
   }
   console.log(Math.round(count / ((now() - began) / 1000)));
@@ -45,14 +45,23 @@ async function latency(count) {
   await queue.close();
 }
 
-async function work() {
-  const stamps = new Redis(connection);
-  const run = async (job) => {
-    if (job.name === 'stamp') await stamps.rpush('peers:waits', now() - job.data.sent);
-  };
+async function work(run) {
   const worker = new Worker('peers', run, { connection, concurrency: 64, ...forget });
+  worker.on('failed', (job, error) => console.error(error));
   process.on('SIGTERM', () => worker.close().finally(() => process.exit(0)));
 }
 
-const [what, count] = process.argv.slice(2);
-({ enqueue, latency, work })[what](Number(count)).then(() => what === 'work' || process.exit(0));
+async function noop() {
+  const stamps = new Redis(connection);
+  await work(async (job) => {
+    if (job.name === 'stamp') await stamps.rpush('peers:waits', now() - job.data.sent);
+  });
+}
+
+function main(calls) {
+  const [what, count] = process.argv.slice(2);
+  calls[what](Number(count)).then(() => what === 'work' || process.exit(0));
+}
+
+module.exports = { enqueue, main, work };
+if (require.main === module) main({ enqueue, latency, work: noop });

@@ -47,11 +47,11 @@ def stamp(sent):
     stamps().rpush("peers:waits", (time.time() - sent) * 1000)
 
 
-def enqueue(count):
+def enqueue(count, task=noop, *more):
     began = time.perf_counter()
     with app.producer_pool.acquire(block=True) as producer:
         for n in range(count):
-            noop.apply_async((n, f"u{n}@example.com"), producer=producer)
+            task.apply_async((n, f"u{n}@example.com", *more), producer=producer)
     print(round(count / (time.perf_counter() - began)))
 
 
