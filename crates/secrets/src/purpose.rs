@@ -17,6 +17,8 @@ pub enum Purpose {
     Address,
     /// A visitor's network address, for counting visitors.
     Network,
+    /// What a caller asked for, to know it again when they ask again.
+    Payload,
 }
 
 impl Purpose {
@@ -28,6 +30,7 @@ impl Purpose {
             Self::Acknowledge => "acknowledge",
             Self::Address => "address",
             Self::Network => "network",
+            Self::Payload => "payload",
         }
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use job::Job;
 use job::clock::after;
 use queue::Enqueue;
+use secrets::Purpose;
 use store::{DeliveryRef, EmailAccepted, NewDelivery, NewEmail};
 use uuid::Uuid;
 use worker::email_content::{GIVEN, seal};
@@ -53,7 +54,7 @@ pub(super) async fn accept(state: &State, order: Checked, once: Once<'_>, now: T
     let new = NewEmail {
         id,
         idempotency_key: once.key.map(str::to_owned),
-        payload_hash: once.digest,
+        payload_hashes: ring.pseudonyms(Purpose::Payload, &once.digest).collect(),
         content: seal(ring, id, &order.content),
         deliveries: deliveries.collect(),
         sender: order.sender,

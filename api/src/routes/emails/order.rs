@@ -22,6 +22,8 @@ const MOST_RECIPIENTS: usize = 50;
 const MOST_FIELDS: usize = 20;
 /// The longest name or value of a label, in bytes.
 const LONGEST_TAG: usize = 256;
+/// Header fields that only we write, beside what the message writes itself.
+const OURS: [&str; 2] = ["list-unsubscribe", "x-postrider-"];
 /// How far ahead `send_at` may be.
 const AHEAD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -190,8 +192,9 @@ fn check_headers(headers: &BTreeMap<String, String>, wrong: &mut Vec<FieldError>
     }
     for (name, value) in headers {
         let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-        // Unsubscribing is ours to offer: a caller's link would not be kept to.
-        let ours = name.to_ascii_lowercase().starts_with("list-unsubscribe");
+        // Unsubscribing is ours to offer: a caller's link would not be kept to. And what we say of a mail is ours to say.
+        let lower = name.to_ascii_lowercase();
+        let ours = OURS.iter().any(|family| lower.starts_with(family));
         if ours || Header::new(name, value).is_err() {
             let why = "not a header field that can be set here: its name must be free, its value one line of ASCII";
             wrong.push(FieldError::new(format!("headers.{shown}"), why));

@@ -114,6 +114,17 @@ fn awkward_names_and_addresses_survive() {
     }
 }
 
+/// A full stop is no part of an atom (RFC 5322 §3.2.3): strict readers refuse a field with a bare one.
+#[test]
+fn a_name_with_full_stops_is_quoted() {
+    for name in [".hidden", "J. R. Ewing", "Dr. Who", "...", "a..b"] {
+        let bytes = build_to(Some(name), "zoe@example.com", &content()).unwrap();
+        let head = String::from_utf8(bytes).unwrap();
+        let to = head.lines().find_map(|line| line.strip_prefix("To: ")).unwrap();
+        assert_eq!(to, format!("\"{name}\" <zoe@example.com>"));
+    }
+}
+
 #[test]
 fn a_message_id_is_one_plain_token() {
     assert_eq!(MessageId::for_delivery("dlv_1", "a.example").unwrap().as_str(), "<dlv_1@a.example>");

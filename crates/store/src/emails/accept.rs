@@ -21,8 +21,9 @@ pub struct NewEmail {
     pub id: Uuid,
     /// What makes a repeated call the same call.
     pub idempotency_key: Option<String>,
-    /// SHA-256 of what was asked for.
-    pub payload_hash: [u8; 32],
+    /// What stands for what was asked for, by each key of the ring, the current one first. Not a plain digest: whoever reads
+    /// the store could try short secrets against it.
+    pub payload_hashes: Vec<String>,
     /// The sender profile's name.
     pub sender: String,
     /// The template's name; none where the caller gave the text.
@@ -86,7 +87,7 @@ impl Store {
             let key = new.idempotency_key.as_deref().unwrap_or_default();
             let there = find(&mut session, key).await?;
             let fresh = now.duration_since(there.created_at) < REMEMBERED;
-            if fresh && there.payload_hash == new.payload_hash {
+            if fresh && new.payload_hashes.iter().any(|hash| hash.as_bytes() == there.payload_hash) {
                 let deliveries = of_email(&mut session, there.id).await?;
                 session.commit().await?;
                 return Ok(EmailAccepted::Duplicate { id: there.id, deliveries, send_at: there.send_at });
@@ -126,7 +127,7 @@ async fn insert(session: &mut Session, new: &NewEmail, now: Timestamp) -> Result
         )
         .bind(new.id)
         .bind(new.idempotency_key.as_deref())
-        .bind(new.payload_hash.as_slice())
+        .bind(new.payload_hashes.first().map(String::as_bytes))
         .bind(new.sender.as_str())
         .bind(new.template.as_deref())
         .bind(new.content.as_slice())

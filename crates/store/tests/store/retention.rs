@@ -71,7 +71,7 @@ on_both! {
             let new = NewEmail {
                 id,
                 idempotency_key: None,
-                payload_hash: [0; 32],
+                payload_hashes: vec!["0".repeat(32)],
                 sender: "hello".to_owned(),
                 template: None,
                 content: b"sealed".to_vec(),
