@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use lettre::message::header::{ContentDisposition, ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox as LettreMailbox, MessageBuilder, MultiPart, SinglePart};
+use lettre::message::{Body, MessageBuilder, MultiPart, SinglePart};
 
 use super::attachment::base64_part;
 use super::people::people_field;
@@ -102,16 +102,18 @@ impl<'a> Draft<'a> {
         if self.to.is_empty() {
             return Err(MessageError::NoRecipient);
         }
-        let mut builder = lettre::Message::builder()
-            .date(UNIX_EPOCH + Duration::from_secs(seconds))
-            .from(header_mailbox(&self.sender.mailbox()?, "From")?);
+        let from = [self.sender.mailbox()?];
+        let mut builder = self.people(lettre::Message::builder(), &from, "From")?;
+        builder = builder.date(UNIX_EPOCH + Duration::from_secs(seconds));
         builder = self.people(builder, self.to, "To")?;
         builder = self.people(builder, self.cc, "Cc")?;
         builder = self.subject(builder)?.message_id(Some(self.message_id.as_str().to_owned()));
         let own = self.sender.reply_to.clone().map(Mailbox::from);
-        for reply_to in if self.reply_to.is_empty() { own.as_slice() } else { self.reply_to } {
-            builder = builder.reply_to(header_mailbox(reply_to, "Reply-To")?);
-        }
+        let reply_to = if self.reply_to.is_empty() { own.as_slice() } else { self.reply_to };
+        builder = self.people(builder, reply_to, "Reply-To")?;
+        // The builder makes an envelope of what it can read in the header; that of this message is made elsewhere.
+        let envelope = lettre::address::Envelope::new(None, vec![header_address(&self.sender.address, "From")?]);
+        builder = builder.envelope(envelope.map_err(|_| MessageError::Address("envelope"))?);
         builder = builder.raw_header(HeaderValue::new(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
@@ -122,27 +124,24 @@ impl<'a> Draft<'a> {
         Ok(builder)
     }
 
-    /// To or Cc.
+    /// A field of people, if there are any. An answer must reach its address from everywhere, so that is ASCII.
     fn people(
         &self,
-        mut builder: MessageBuilder,
+        builder: MessageBuilder,
         people: &[Mailbox],
         name: &'static str,
     ) -> Result<MessageBuilder, MessageError> {
-        if people.iter().all(|person| person.address().is_ascii()) {
-            for person in people {
-                let mailbox = header_mailbox(person, name)?;
-                builder = if name == "To" { builder.to(mailbox) } else { builder.cc(mailbox) };
-            }
+        if people.is_empty() {
             return Ok(builder);
+        }
+        let answers = name == "From" || name == "Reply-To";
+        if answers && people.iter().any(|person| !person.address().is_ascii()) {
+            return Err(MessageError::Address(name));
         }
         let written = people_field(people, self.utf8);
         let shown = people.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let value = HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), shown, written);
-        // The builder makes an envelope of what it can read in the header; that of this message is made elsewhere.
-        let nobody = header_address(&self.sender.address, "From")?;
-        let envelope = lettre::address::Envelope::new(None, vec![nobody]);
-        Ok(builder.envelope(envelope.map_err(|_| MessageError::Address("envelope"))?).raw_header(value))
+        let name = HeaderName::new_from_ascii_str(name);
+        Ok(builder.raw_header(HeaderValue::dangerous_new_pre_encoded(name, shown, written)))
     }
 
     fn subject(&self, builder: MessageBuilder) -> Result<MessageBuilder, MessageError> {
@@ -240,10 +239,6 @@ fn text_part(kind: ContentType, body: Body) -> SinglePart {
 
 fn content_type(text: &str) -> Result<ContentType, MessageError> {
     ContentType::parse(text).map_err(|_| MessageError::Attachment("type"))
-}
-
-fn header_mailbox(mailbox: &Mailbox, which: &'static str) -> Result<LettreMailbox, MessageError> {
-    Ok(LettreMailbox::new(mailbox.name().map(str::to_owned), header_address(mailbox.address(), which)?))
 }
 
 fn header_address(address: &EmailAddress, which: &'static str) -> Result<lettre::Address, MessageError> {

@@ -1,10 +1,14 @@
-//! To and Cc where an address is beyond ASCII.
+//! The people of a message in its header: From, To, Cc and Reply-To. Written here and not by the builder, which leaves names
+//! with a full stop unquoted (RFC 5322 §3.2.3) and knows no address beyond ASCII.
 //!
-//! Its own reader gets it as it is (RFC 6532 §3.2): their server takes UTF-8, or it would not have such an address. Other
+//! Such an address's own reader gets it as it is (RFC 6532 §3.2): their server takes UTF-8, or it would not have such an address. Other
 //! readers of the same mail may be where no server does; to them it is shown as words in an empty group (RFC 6857 §3.1.8),
 //! which is ASCII: their copy arrives, whoever else was written to.
 
 use super::words;
+
+/// What a word of a name may be made of without quotes, beside letters and digits (RFC 5322 §3.2.3).
+const ATOM: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
 use crate::address::Mailbox;
 
 /// The mailboxes as the value of a field, one a line.
@@ -22,10 +26,22 @@ fn mailbox(person: &Mailbox, utf8: bool) -> String {
         return format!("{} :;", words::encoded(&shown));
     }
     match person.name() {
-        // Encoded words may stand for any name, a quoted string only for ASCII.
-        Some(name) => format!("{} <{address}>", words::encoded(name)),
+        Some(name) => format!("{} <{address}>", phrase(name)),
         None => address.to_string(),
     }
+}
+
+/// A name as words, in quotes where it has more than words, encoded where it has more than ASCII or would be read as if it
+/// were encoded.
+fn phrase(name: &str) -> String {
+    if !name.is_ascii() || name.contains("=?") {
+        return words::encoded(name);
+    }
+    let is_atom = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || ATOM.contains(&b));
+    if name.split(' ').all(is_atom) {
+        return name.to_owned();
+    }
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]
