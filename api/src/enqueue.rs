@@ -6,7 +6,7 @@ use queue::{Enqueue, Enqueued, JobRecord};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Fault};
 use crate::state::State;
 
 /// A job that was accepted, or that was there already.
@@ -52,6 +52,21 @@ impl Accepted {
             _ => (envelope.kind.to_string(), None),
         };
         Self { id, kind, queue: envelope.queue.to_string(), state, run_at, duplicate: true }
+    }
+}
+
+/// Enqueues the jobs of rows that are written. A queue that is away is no refusal: a sweep finds them, and a caller who
+/// were told to come again would do it twice.
+pub async fn enqueue_written(state: &State, jobs: &[Enqueue]) -> Result<(), ApiError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    match enqueue(state, jobs).await {
+        Err(e) if e.fault() == Fault::Unavailable => {
+            tracing::warn!(jobs = jobs.len(), "accepted while the queue is away: a sweep enqueues them");
+            Ok(())
+        }
+        other => other.map(drop),
     }
 }
 

@@ -172,6 +172,11 @@ impl State {
             .ok_or_else(|| ApiError::unavailable("No key is configured under which this could be kept (secrets.keys)."))
     }
 
+    /// What may stand for an address that was erased; nothing where no key is configured.
+    pub fn shadows(&self, address: &str) -> Vec<String> {
+        self.secrets.as_deref().map(|ring| ring.shadows(address)).unwrap_or_default()
+    }
+
     /// The templates, loaded when they are first asked for. Errors: 500 if one cannot be read.
     pub fn renderer(&self) -> Result<&mail::Renderer, ApiError> {
         if let Some(loaded) = self.renderer.get() {

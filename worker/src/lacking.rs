@@ -52,19 +52,21 @@ impl Lack {
     /// What the operators are told when mail is held for want of it.
     #[must_use]
     pub fn notice(&self) -> Notice {
-        let (title, what) = match self {
-            Self::Sender(name) => {
-                (format!("Mail of the sender {name} is held"), "sender under [mail.senders], with a key")
-            }
-            Self::Template(name) => {
-                (format!("Mail of the template {name} is held"), "folder of this name, and no release")
-            }
+        let (title, lacks) = match self {
+            Self::Sender(name) => (
+                format!("Mail of the sender {name} is held"),
+                "A worker has no such sender under [mail.senders], with a key that signs for it.",
+            ),
+            Self::Template(name) => (
+                format!("Mail of the template {name} is held"),
+                "A worker has no such template: neither its release nor its own folder has one.",
+            ),
         };
         Notice {
             kind: self.kind().to_owned(),
             severity: Severity::Critical,
             title,
-            detail: format!("A worker has no such {what}. It leaves by itself when a worker that has it starts."),
+            detail: format!("{lacks} It leaves by itself when a worker that has it starts."),
             labels: self.labels(),
         }
     }

@@ -110,17 +110,19 @@ async fn dsn(
         // It names the address, and who was erased is not written down again.
         text: learned.text.clone().filter(|_| delivery.recipient != ERASED_ADDRESS),
     };
-    let recorded = state.store.add_delivery_event(new_id(&state), &event, &raw).await?;
-    let reason = match learned.suppress {
-        Err(why) => Err(why),
+    let asked = match learned.suppress {
         Ok(_) if !verified => Err("the report does not prove that it is about this mail"),
-        // Somebody may have lifted what followed from it then.
-        Ok(_) if !recorded => Err("this report was handed in before"),
-        Ok(reason) => Ok(reason),
+        other => other,
     };
-    if let Ok(reason) = reason {
-        suppress(&state, &delivery, reason, learned.text).await?;
-    }
+    let recorded = match asked {
+        Ok(reason) => {
+            let suppression = suppression(&state, &delivery, reason, learned.text);
+            state.store.add_report(new_id(&state), &event, &raw, &suppression).await?
+        }
+        Err(_) => state.store.add_delivery_event(new_id(&state), &event, &raw).await?,
+    };
+    // Somebody may have lifted what followed from it when it was handed in first.
+    let reason = if recorded { asked } else { asked.and(Err("this report was handed in before")) };
     tracing::info!(delivery_id = %delivery.id, verified, suppressed = reason.is_ok(), kind, "a report came back");
     Ok(Json(ReportView {
         kind,
@@ -198,14 +200,14 @@ fn cut(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect()
 }
 
-async fn suppress(
+fn suppression(
     state: &State,
     delivery: &Delivery,
     reason: SuppressionReason,
     detail: Option<String>,
-) -> Result<(), ApiError> {
+) -> NewSuppression {
     let lower = delivery.recipient.to_lowercase();
-    let new = NewSuppression {
+    NewSuppression {
         id: new_id(state),
         address_hash: state.secrets.as_ref().map(|ring| ring.pseudonym(Purpose::Address, lower.as_bytes())),
         address: lower,
@@ -214,9 +216,7 @@ async fn suppress(
         detail,
         delivery_id: Some(delivery.id),
         actor: "a report that came back".to_owned(),
-    };
-    state.store.add_suppression(&new, state.clock.now()).await?;
-    Ok(())
+    }
 }
 
 fn new_id(state: &State) -> Uuid {

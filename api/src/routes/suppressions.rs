@@ -12,7 +12,7 @@ use mail::EmailAddress;
 use queue::Enqueue;
 use secrets::Purpose;
 use serde::{Deserialize, Serialize};
-use store::{Added, Covers, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which};
+use store::{Added, Covers, Lifting, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,7 +21,7 @@ use worker::jobs::email_send::EmailSend;
 
 use crate::auth::{Caller, DeliveriesRead, EmailsWrite};
 use crate::body::{Text, parse};
-use crate::enqueue::enqueue;
+use crate::enqueue::enqueue_written;
 use crate::error::{ApiError, Problem};
 use crate::list::List;
 use crate::query::{Params, Path};
@@ -131,7 +131,9 @@ async fn list(
     let lifted = params.parsed::<bool>("lifted")?.unwrap_or(false);
     let (limit, cursor) = params.page()?;
     params.end()?;
-    let page = state.store.list_suppressions(&SuppressionFilter { address, lifted }, limit, cursor.as_deref()).await?;
+    let shadows = address.as_deref().map(|address| state.shadows(address)).unwrap_or_default();
+    let filter = SuppressionFilter { address, shadows, lifted };
+    let page = state.store.list_suppressions(&filter, limit, cursor.as_deref()).await?;
     Ok(List::answer(page.items.into_iter().map(SuppressionView::from).collect(), page.next_cursor))
 }
 
@@ -205,15 +207,17 @@ async fn lift(
         },
     };
     let now = state.clock.now();
-    let new_job = || state.new_id(&EmailSend::queue()).uuid();
-    let lifted = state.store.lift_suppressions(&which, caller.name(), new_job, now).await?;
+    let by = Lifting {
+        actor: caller.name(),
+        shadows: &|address| state.shadows(address),
+        new_id: &|| state.new_id(&EmailSend::queue()).uuid(),
+    };
+    let lifted = state.store.lift_suppressions(&which, &by, now).await?;
     if lifted.suppressions.is_empty() {
         return Err(ApiError::not_found("No such suppression is in force."));
     }
     let jobs: Vec<Enqueue> = lifted.released.iter().map(|row| worker::intents::delivery(row, now).into()).collect();
-    if !jobs.is_empty() {
-        enqueue(&state, &jobs).await?;
-    }
+    enqueue_written(&state, &jobs).await?;
     Ok(Json(LiftedView {
         suppressions: lifted.suppressions.into_iter().map(SuppressionView::from).collect(),
         released: lifted.released.iter().map(|row| row.id).collect(),

@@ -11,7 +11,9 @@ use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::routing::get;
 use job::Job;
 use secrets::Purpose;
-use store::{Covers, Delivery, DeliveryEvent, DeliveryEventKind, NewSuppression, StoreError, SuppressionReason, Which};
+use store::{
+    Covers, Delivery, DeliveryEvent, DeliveryEventKind, Lifting, NewSuppression, StoreError, SuppressionReason, Which,
+};
 use uuid::Uuid;
 use worker::jobs::email_send::EmailSend;
 
@@ -100,7 +102,8 @@ async fn unsubscribe(state: &State, mail: &Delivery) -> Result<(), StoreError> {
 async fn undo_for(state: &State, mail: &Delivery) -> Result<(), StoreError> {
     let which = Which::Unsubscribed(mail.recipient.clone());
     // What it held is found by the sweep: nobody waits for a report in front of this page.
-    state.store.lift_suppressions(&which, READER, || new_id(state), state.clock.now()).await?;
+    let by = Lifting { actor: READER, shadows: &|address| state.shadows(address), new_id: &|| new_id(state) };
+    state.store.lift_suppressions(&which, &by, state.clock.now()).await?;
     Ok(())
 }
 

@@ -63,7 +63,10 @@ async fn every_field_that_is_wrong_is_named() {
         (json!({"send_at": "2099-01-01T00:00:00Z"}), "send_at"),
         (json!({"headers": {"Bcc": "x@y.example"}}), "headers.Bcc"),
         (json!({"headers": {"X-A": "b\r\nBcc: x@y.example"}}), "headers.X-A"),
-        (json!({"headers": {"List-Unsubscribe": "<https://x.example>"}}), "headers.List-Unsubscribe"),
+        (
+            json!({"category": "report", "headers": {"List-Unsubscribe": "<https://x.example>"}}),
+            "headers.List-Unsubscribe",
+        ),
         (json!({"headers": {"x-postrider-redirected-from": "a@b.example"}}), "headers.x-postrider-redirected-from"),
         (json!({"attachments": [{"filename": "a.txt", "content": "%"}]}), "attachments[0].content"),
         (json!({"attachments": [{"filename": "../a", "content": "YQ=="}]}), "attachments[0].filename"),

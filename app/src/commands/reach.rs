@@ -70,6 +70,14 @@ pub fn at_store(error: anyhow::Error, config: &Config) -> anyhow::Error {
     }
 }
 
+/// The same error; one about the cursor of a list says which option is meant.
+pub fn at_cursor(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::BadCursor => anyhow!(Usage("--cursor: not a cursor that this list gave out".to_owned())),
+        other => other.into(),
+    }
+}
+
 /// Why the store is away. Who waits for a connection in vain mostly waits for a server that is not there.
 pub fn why_away(error: &StoreError, config: &Config) -> String {
     let said = error.to_string();

@@ -14,12 +14,14 @@ use mail::EmailAddress;
 use queue::Enqueue;
 use secrets::Purpose;
 use serde::Serialize;
-use store::{Added, Covers, Lifted, NewSuppression, Store, Suppression, SuppressionFilter, SuppressionReason, Which};
+use store::{
+    Added, Covers, Lifted, Lifting, NewSuppression, Store, Suppression, SuppressionFilter, SuppressionReason, Which,
+};
 use uuid::Uuid;
 use worker::jobs::email_send::EmailSend;
 
 use super::load;
-use super::reach::{at_store, queue, store};
+use super::reach::{at_cursor, at_store, queue, store};
 use crate::cli::Globals;
 use crate::output::{Cell, Colour, Column, List, Table, ago, hint, one_line, print, print_json, print_table};
 use crate::secrets::keyring;
@@ -107,7 +109,12 @@ struct LiftArgs {
 }
 
 fn address(text: &str) -> Result<EmailAddress, String> {
-    text.parse().map_err(|e| format!("{e}"))
+    match text.parse::<EmailAddress>() {
+        Ok(address) if address.as_str().starts_with("*@") => {
+            Err("one address is expected: whole domains are not suppressed".to_owned())
+        }
+        other => other.map_err(|e| format!("{e}")),
+    }
 }
 
 fn covers(text: &str) -> Result<Covers, String> {
@@ -167,7 +174,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = IdSource::new(Arc::clone(&clock));
     let done = match &args.command {
-        Command::List(args) => list(&store, clock.now(), args).await,
+        Command::List(args) => list(&config, &store, clock.now(), args).await,
         Command::Add(args) => add(&config, &store, &ids, clock.now(), args).await,
         Command::Lift(args) => lift(&config, &store, &ids, clock.now(), args).await,
     };
@@ -175,10 +182,12 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     done.map_err(|e| at_store(e, &config)).map(|()| ExitCode::SUCCESS)
 }
 
-async fn list(store: &Store, now: Timestamp, args: &ListArgs) -> anyhow::Result<()> {
+async fn list(config: &Config, store: &Store, now: Timestamp, args: &ListArgs) -> anyhow::Result<()> {
     let address = args.address.as_ref().map(|address| address.as_str().to_owned());
-    let filter = SuppressionFilter { address, lifted: args.lifted };
-    let page = store.list_suppressions(&filter, args.limit, args.cursor.as_deref()).await?;
+    let ring = keyring(config)?;
+    let shadows = address.as_deref().zip(ring).map(|(address, ring)| ring.shadows(address)).unwrap_or_default();
+    let filter = SuppressionFilter { address, shadows, lifted: args.lifted };
+    let page = store.list_suppressions(&filter, args.limit, args.cursor.as_deref()).await.map_err(at_cursor)?;
     if args.json {
         return print_json(&List { items: page.items.iter().map(View::from).collect(), next_cursor: page.next_cursor });
     }
@@ -186,7 +195,8 @@ async fn list(store: &Store, now: Timestamp, args: &ListArgs) -> anyhow::Result<
         hint("nobody is suppressed");
         return Ok(());
     }
-    let mut table = Table::new(["ADDRESS", "COVERS", "REASON", "SINCE", "BY", "STATE", "DETAIL"].map(Column::left));
+    let columns = ["ADDRESS", "COVERS", "REASON", "SINCE", "BY", "STATE", "ID", "DETAIL"];
+    let mut table = Table::new(columns.map(Column::left));
     for row in &page.items {
         let state = match row.lifted_at {
             Some(_) => Cell::new("lifted", Colour::Dim),
@@ -199,6 +209,7 @@ async fn list(store: &Store, now: Timestamp, args: &ListArgs) -> anyhow::Result<
             ago(row.created_at, now).into(),
             one_line(&row.actor).into(),
             state,
+            row.id.to_string().into(),
             one_line(row.detail.as_deref().unwrap_or_default()).into(),
         ]);
     }
@@ -236,8 +247,13 @@ async fn add(config: &Config, store: &Store, ids: &IdSource, now: Timestamp, arg
 }
 
 async fn lift(config: &Config, store: &Store, ids: &IdSource, now: Timestamp, args: &LiftArgs) -> anyhow::Result<()> {
-    let new_job = || ids.next(&EmailSend::queue()).uuid();
-    let lifted = store.lift_suppressions(&args.which, ACTOR, new_job, now).await?;
+    let ring = keyring(config)?;
+    let by = Lifting {
+        actor: ACTOR,
+        shadows: &|address| ring.as_ref().map(|ring| ring.shadows(address)).unwrap_or_default(),
+        new_id: &|| ids.next(&EmailSend::queue()).uuid(),
+    };
+    let lifted = store.lift_suppressions(&args.which, &by, now).await?;
     if lifted.suppressions.is_empty() {
         bail!("no such suppression is in force; `postrider suppressions list` shows those that are");
     }

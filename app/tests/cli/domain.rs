@@ -135,4 +135,10 @@ async fn a_rotation_makes_verifies_and_switches_and_the_first_record_stays() {
     assert_eq!(old.iter().filter(kept).count(), 1, "{old:#?}");
     let table = place.ok(&["domain", "list"]).await;
     assert!(table.contains("example.test") && table.contains("unchecked"), "{table}");
+
+    // And back, for a new key that turns out to be a mistake.
+    let back = json_of(&place, &["domain", "rotate", DOMAIN, "--to", "s1", "--json"], 0).await;
+    assert_eq!((&back["from"], &back["to"]), (&json!(selector), &json!("s1")));
+    let list = json_of(&place, &["domain", "list", "--json"], 0).await;
+    assert_eq!(list["items"][0]["selector"], json!("s1"));
 }

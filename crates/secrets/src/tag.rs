@@ -53,6 +53,14 @@ impl Keyring {
     }
 }
 
+impl Keyring {
+    /// What may stand for a person's address, in any case, once it was erased: one a key, the current one first.
+    #[must_use]
+    pub fn shadows(&self, address: &str) -> Vec<String> {
+        self.pseudonyms(Purpose::Address, address.to_lowercase().as_bytes()).collect()
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|d| char::from_digit(u32::from(d), 16)).collect()
 }

@@ -72,6 +72,6 @@ pub use search::{
 };
 pub use silences::{MOST_SILENCES, Put, SilenceChange, SilenceFilter, StoredSilence};
 pub use suppressions::{
-    Added, Covers, Lifted, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which,
+    Added, Covers, Lifted, Lifting, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which,
 };
 pub use words::UnknownWord;

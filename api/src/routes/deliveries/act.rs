@@ -12,7 +12,7 @@ use super::read::{history, id, no_such};
 use super::view::DeliveryView;
 use crate::auth::{Caller, DeliveriesWrite};
 use crate::body::{Text, parse};
-use crate::enqueue::enqueue_one;
+use crate::enqueue::enqueue_written;
 use crate::error::{ApiError, Problem};
 use crate::query::Path;
 use crate::state::State;
@@ -58,8 +58,7 @@ pub async fn resend(
     let job_id = state.new_id(&EmailSend::queue()).uuid();
     let moved = state.store.release_delivery(id, job_id, By::person(job_id, &actor), now).await?;
     let row = done(moved, "sent again", DeliveryState::can_be_released)?;
-    // Should the queue be away now: the row is written, and the sweep finds it.
-    enqueue_one(&state, worker::intents::delivery(&row, now).into()).await?;
+    enqueue_written(&state, &[worker::intents::delivery(&row, now).into()]).await?;
     history(&state, id).await.map(Json)
 }
 

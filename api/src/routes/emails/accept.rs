@@ -11,8 +11,8 @@ use worker::email_content::{GIVEN, seal};
 use worker::jobs::email_send::EmailSend;
 
 use super::order::Checked;
-use crate::enqueue::enqueue;
-use crate::error::{ApiError, Fault};
+use crate::enqueue::enqueue_written;
+use crate::error::ApiError;
 use crate::idempotency;
 use crate::state::State;
 
@@ -78,15 +78,7 @@ pub(super) async fn accept(state: &State, order: Checked, once: Once<'_>, now: T
             job.into()
         })
         .collect();
-    if jobs.is_empty() {
-        return Ok(taken);
-    }
-    match enqueue(state, &jobs).await {
-        Err(e) if e.fault() == Fault::Unavailable => {
-            tracing::warn!(email_id = %taken.id, "accepted while the queue is away: a sweep enqueues it");
-        }
-        other => drop(other?),
-    }
+    enqueue_written(state, &jobs).await?;
     Ok(taken)
 }
 

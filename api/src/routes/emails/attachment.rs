@@ -46,7 +46,11 @@ enum Content {
 impl Content {
     fn bytes(self) -> Option<Vec<u8>> {
         match self {
-            Self::Text(text) => STANDARD.decode(text.trim()).ok(),
+            // Encoders of old break their lines (RFC 2045 §6.8).
+            Self::Text(mut text) => {
+                text.retain(|c| !c.is_ascii_whitespace());
+                STANDARD.decode(text).ok()
+            }
             Self::Bytes(bytes) => Some(bytes),
         }
     }

@@ -22,8 +22,6 @@ const MOST_RECIPIENTS: usize = 50;
 const MOST_FIELDS: usize = 20;
 /// The longest name or value of a label, in bytes.
 const LONGEST_TAG: usize = 256;
-/// Header fields that only we write, beside what the message writes itself.
-const OURS: [&str; 2] = ["list-unsubscribe", "x-postrider-"];
 /// How far ahead `send_at` may be.
 const AHEAD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -111,7 +109,7 @@ impl Order {
             Some(said) => said,
             None => (None, EmailBody::Template(Value::Null)),
         };
-        check_headers(&self.headers, &mut wrong);
+        check_headers(&self.headers, category, &mut wrong);
         let attachments: Vec<Attachment> = attachments(self.attachments, &mut wrong);
         if self.send_at.is_some_and(|at| at.duration_since(now) > AHEAD) {
             wrong.push(FieldError::new(send_at, "at most 30 days ahead are allowed"));
@@ -186,15 +184,16 @@ fn is_locale(text: &str) -> bool {
 }
 
 /// What a caller may write into the header, beside what the message writes itself.
-fn check_headers(headers: &BTreeMap<String, String>, wrong: &mut Vec<FieldError>) {
+fn check_headers(headers: &BTreeMap<String, String>, category: Category, wrong: &mut Vec<FieldError>) {
     if headers.len() > MOST_FIELDS {
         wrong.push(FieldError::new("headers", format!("at most {MOST_FIELDS} are allowed")));
     }
     for (name, value) in headers {
         let shown: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-        // Unsubscribing is ours to offer: a caller's link would not be kept to. And what we say of a mail is ours to say.
+        // What we say of a mail is ours to say. Where unsubscribing is ours to offer, a caller's link would not be kept to.
         let lower = name.to_ascii_lowercase();
-        let ours = OURS.iter().any(|family| lower.starts_with(family));
+        let unsubscribes = category.can_be_unsubscribed() && lower.starts_with("list-unsubscribe");
+        let ours = unsubscribes || lower.starts_with("x-postrider-");
         if ours || Header::new(name, value).is_err() {
             let why = "not a header field that can be set here: its name must be free, its value one line of ASCII";
             wrong.push(FieldError::new(format!("headers.{shown}"), why));

@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use api::DeliverySummary;
 use jiff::Timestamp;
 use job::{Clock, SystemClock};
 use mail::EmailAddress;
-use store::{Delivery, DeliveryFilter, DeliveryState, Store, StoreError};
+use store::{Delivery, DeliveryFilter, DeliveryState, Store};
 
 use super::colour;
-use crate::commands::Usage;
+use crate::commands::reach::at_cursor;
 use crate::output::{Cell, Colour, Column, List, Table, ago, hint, one_line, print_json, print_table, relative};
 
 /// Which mails.
@@ -47,10 +46,7 @@ pub async fn run(store: &Store, args: &Args) -> anyhow::Result<ExitCode> {
         booking_id: args.booking.clone(),
         state: args.state,
     };
-    let page = store.list_deliveries(&filter, args.limit, args.cursor.as_deref()).await.map_err(|e| match e {
-        StoreError::BadCursor => anyhow!(Usage("--cursor: not a cursor that this list gave out".to_owned())),
-        other => other.into(),
-    })?;
+    let page = store.list_deliveries(&filter, args.limit, args.cursor.as_deref()).await.map_err(at_cursor)?;
     if args.json {
         let items = page.items.into_iter().map(DeliverySummary::from).collect();
         print_json(&List { items, next_cursor: page.next_cursor })?;

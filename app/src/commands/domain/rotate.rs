@@ -43,7 +43,7 @@ pub struct Args {
     /// The domain
     #[arg(value_name = "DOMAIN", value_parser = domain)]
     domain: String,
-    /// The selector to switch to, where several wait
+    /// The selector to switch to, where several wait; or the former one, to go back
     #[arg(long, value_name = "NAME")]
     to: Option<String>,
     /// Answer with JSON
@@ -94,9 +94,12 @@ async fn rotate(config: &Config, args: &Args, plan: &Plan, store: &Store) -> any
         .map(|key| key.selector.as_str())
         .filter(|selector| plan.used(selector, stored.as_ref(), now()) == KeyUse::Next)
         .collect();
+    let is_configured = |selector: &str| plan.keys.iter().any(|key| key.selector == selector);
     let to = match (&args.to, waiting.as_slice()) {
-        (Some(to), waiting) if waiting.contains(&to.as_str()) => to.clone(),
-        (Some(to), _) => bail!("--to {to}: no such key waits; add it under [mail.dkim] first"),
+        (Some(to), _) if *to == from => bail!("--to {to}: this key signs already"),
+        // One that signed before, too: what the DNS says of it decides.
+        (Some(to), _) if is_configured(to) => to.clone(),
+        (Some(to), _) => bail!("--to {to}: there is no such key; add it under [mail.dkim] first"),
         (None, []) => {
             // Before the configuration has two: which of them comes first there must not decide.
             pin(store, plan, stored, &from).await?;

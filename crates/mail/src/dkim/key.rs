@@ -9,8 +9,8 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{PrivatePkcs1KeyDer, PrivatePkcs8KeyDer};
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 
 use super::DkimError;
@@ -34,13 +34,19 @@ impl DkimKey {
         Self::from_der(der.as_ref())
     }
 
-    /// Reads what [`to_pem`](Self::to_pem) wrote, or `openssl genpkey -algorithm RSA`.
+    /// Reads what [`to_pem`](Self::to_pem) wrote, or `openssl genpkey -algorithm RSA` (PKCS#8), or `openssl genrsa` of old
+    /// (PKCS#1, RFC 8017 §A.1.2).
     ///
     /// # Errors
     /// [`DkimError::Key`].
     pub fn from_pem(pem: &str) -> Result<Self, DkimError> {
-        let der =
-            PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| DkimError::Key(error.to_string()))?;
+        let unread = |error: String| DkimError::Key(error);
+        if let Ok(der) = PrivatePkcs1KeyDer::from_pem_slice(pem.as_bytes()) {
+            let pair = KeyPair::from_der(der.secret_pkcs1_der()).map_err(|error| unread(error.to_string()))?;
+            let der: Pkcs8V1Der<'_> = pair.as_der().map_err(|error| unread(error.to_string()))?;
+            return Self::from_der(der.as_ref());
+        }
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|error| unread(error.to_string()))?;
         Self::from_der(der.secret_pkcs8_der())
     }
 

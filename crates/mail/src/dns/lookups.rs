@@ -85,6 +85,22 @@ impl Lookups {
         Ok(all)
     }
 
+    /// Whether `name` has an address of either family: one that is known is enough, whatever is not answered.
+    ///
+    /// # Errors
+    /// [`DnsError`], if none is known and a question was not answered.
+    pub async fn has_address(&self, name: &str) -> Result<bool, DnsError> {
+        let mut unanswered = None;
+        for v6 in [false, true] {
+            match self.addresses(name, v6).await {
+                Ok(found) if !found.records.is_empty() => return Ok(true),
+                Ok(_) => {}
+                Err(error) => unanswered = Some(error),
+            }
+        }
+        unanswered.map_or(Ok(false), Err)
+    }
+
     /// The names that `ip` has in the reverse tree.
     ///
     /// # Errors

@@ -180,7 +180,7 @@ impl Renderer {
 
     fn empty() -> Self {
         Self {
-            html: strict::registry(handlebars::html_escape),
+            html: strict::registry(escaped),
             text: strict::registry(handlebars::no_escape),
             templates: BTreeMap::new(),
         }
@@ -347,6 +347,26 @@ fn fill_error(template: &str, error: &handlebars::RenderError) -> RenderError {
         }
         reason => RenderError::Fill { template, reason: reason.to_string() },
     }
+}
+
+/// Text for HTML. A span of numbers (`17:00–18:00`) is kept on one line: a word joiner stands on both sides of its dash.
+fn escaped(text: &str) -> String {
+    let escaped = handlebars::html_escape(text);
+    if !escaped.contains('–') {
+        return escaped;
+    }
+    let mut out = String::with_capacity(escaped.len() + 16);
+    let mut before = None;
+    let mut chars = escaped.chars().peekable();
+    while let Some(c) = chars.next() {
+        let is_digit = |c: &char| c.is_ascii_digit();
+        match c == '–' && before.as_ref().is_some_and(is_digit) && chars.peek().is_some_and(is_digit) {
+            true => out.push_str("&#8288;–&#8288;"),
+            false => out.push(c),
+        }
+        before = Some(c);
+    }
+    out
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub enum DnsFault {
     Refused,
     /// The server does not answer at all.
     Silent,
+    /// The server says SERVFAIL when it is asked for AAAA, and answers everything else.
+    NoIpv6,
 }
 
 /// A running name server; it stops when dropped.
@@ -177,9 +179,12 @@ impl Shared {
         let fault = self.faults.read().unwrap_or_else(PoisonError::into_inner).get(&name).copied();
         match fault {
             Some(DnsFault::Silent) => None,
+            Some(DnsFault::NoIpv6) if kind == RecordType::AAAA => Some(Answer::code(ResponseCode::ServFail)),
             Some(DnsFault::ServFail) => Some(Answer::code(ResponseCode::ServFail)),
             Some(DnsFault::Refused) => Some(Answer::code(ResponseCode::Refused)),
-            None => Some(Answer::to(&self.zone.read().unwrap_or_else(PoisonError::into_inner), &name, kind)),
+            None | Some(DnsFault::NoIpv6) => {
+                Some(Answer::to(&self.zone.read().unwrap_or_else(PoisonError::into_inner), &name, kind))
+            }
         }
     }
 }

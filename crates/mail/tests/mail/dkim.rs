@@ -1,5 +1,7 @@
 //! Keys and signatures.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mail::zone::DEV_DOMAIN;
 use mail::{DkimError, DkimKey, DkimSigner};
 use secrecy::ExposeSecret as _;
@@ -26,6 +28,18 @@ fn the_public_record_has_a_2048_bit_key() {
     let txt = lab::key().public_txt();
     let key = txt.strip_prefix("v=DKIM1; k=rsa; p=").unwrap();
     assert_eq!(key.len(), 392, "294 octets of SubjectPublicKeyInfo in base64");
+}
+
+#[test]
+fn a_key_in_the_older_format_is_read_too() {
+    let pem = lab::key().to_pem();
+    let body: String = pem.expose_secret().lines().filter(|line| !line.starts_with('-')).collect();
+    // PKCS#8 is 26 octets that say "an RSA key", and the key of PKCS#1 (RFC 5958 §2).
+    let older = STANDARD.encode(&STANDARD.decode(body).unwrap()[26..]);
+    let older = format!("-----BEGIN RSA PRIVATE KEY-----\n{older}\n-----END RSA PRIVATE KEY-----\n");
+    let key = DkimKey::from_pem(&older).unwrap();
+    assert_eq!(key.public_txt(), lab::key().public_txt());
+    assert_eq!(key.to_pem().expose_secret(), pem.expose_secret());
 }
 
 #[test]

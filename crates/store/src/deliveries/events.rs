@@ -5,8 +5,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::db::{At, Record, Row, Store};
+use crate::db::{At, Record, Row, Session, Store};
 use crate::error::StoreError;
+use crate::suppressions::{self, NewSuppression};
 use crate::words::words;
 
 words! {
@@ -64,25 +65,28 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn add_delivery_event(&self, id: Uuid, event: &DeliveryEvent, source: &[u8]) -> Result<bool, StoreError> {
-        let written = self
-            .write_one()
-            .await?
-            .sql(
-                "INSERT INTO delivery_events (id, delivery_id, at, kind, verified, status, text, digest)
-                 SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM deliveries WHERE id = $2
-                 ON CONFLICT (delivery_id, digest) DO NOTHING",
-            )
-            .bind(id)
-            .bind(event.delivery_id)
-            .bind(At(event.at))
-            .bind(event.kind)
-            .bind(event.verified)
-            .bind(event.status.as_deref())
-            .bind(event.text.as_deref())
-            .bind(digest(&SHA256, source).as_ref())
-            .run()
-            .await?;
-        Ok(written > 0)
+        insert(&mut self.write_one().await?, id, event, source).await
+    }
+
+    /// As [`Store::add_delivery_event`], with what follows from it for the reader, in one transaction: a report that is
+    /// handed in again because the answer was lost has had its effect, or has it now.
+    ///
+    /// # Errors
+    /// As the database says; then neither is written.
+    pub async fn add_report(
+        &self,
+        id: Uuid,
+        event: &DeliveryEvent,
+        source: &[u8],
+        suppression: &NewSuppression,
+    ) -> Result<bool, StoreError> {
+        let mut session = self.begin().await?;
+        let written = insert(&mut session, id, event, source).await?;
+        if written {
+            suppressions::insert(&mut session, suppression, event.at).await?;
+        }
+        session.commit().await?;
+        Ok(written)
     }
 
     /// What was learned about a mail, oldest first.
@@ -106,6 +110,10 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn delivery_by_message_id(&self, message_id: &str) -> Result<Option<Uuid>, StoreError> {
+        // No Message-ID of ours has one, and a database may not take it.
+        if message_id.chars().any(char::is_control) {
+            return Ok(None);
+        }
         // The id of the delivery is its left side: nothing else needs an index.
         let Some(id) =
             message_id.trim_matches(['<', '>']).split('@').next().and_then(|left| Uuid::try_parse(left).ok())
@@ -130,4 +138,24 @@ impl Record for ById {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self(row.get("id")?))
     }
+}
+
+async fn insert(session: &mut Session, id: Uuid, event: &DeliveryEvent, source: &[u8]) -> Result<bool, StoreError> {
+    let written = session
+        .sql(
+            "INSERT INTO delivery_events (id, delivery_id, at, kind, verified, status, text, digest)
+             SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM deliveries WHERE id = $2
+             ON CONFLICT (delivery_id, digest) DO NOTHING",
+        )
+        .bind(id)
+        .bind(event.delivery_id)
+        .bind(At(event.at))
+        .bind(event.kind)
+        .bind(event.verified)
+        .bind(event.status.as_deref())
+        .bind(event.text.as_deref())
+        .bind(digest(&SHA256, source).as_ref())
+        .run()
+        .await?;
+    Ok(written > 0)
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::class::Class;
+use super::history::Deed;
 use super::record::DeliveryRef;
 use super::state::DeliveryState;
 use crate::db::{At, Record, Row, Session, Store};
@@ -194,7 +195,9 @@ impl Store {
                 None => {}
             }
             if let Some(row) = moved(&mut transaction, id, &found, change, by, now).await? {
-                note(&mut transaction, id, &found, change, by, now).await?;
+                let actor = by.actor.to_owned();
+                let deed = Deed { at: now, action: change.action, found: found.state, actor };
+                note(&mut transaction, by.id, id, &deed).await?;
                 transaction.commit().await?;
                 return Ok(Moved::Done(row));
             }
@@ -235,25 +238,19 @@ async fn moved(
         .await
 }
 
-async fn note(
-    session: &mut Session,
-    id: Uuid,
-    found: &Found,
-    change: &Change,
-    by: By<'_>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+/// Writes a deed into a mail's history, under `id`.
+pub(crate) async fn note(session: &mut Session, id: Uuid, delivery_id: Uuid, deed: &Deed) -> Result<(), StoreError> {
     session
         .sql(
             "INSERT INTO delivery_actions (id, delivery_id, at, action, found, actor)
              VALUES ($1, $2, $3, $4, $5, $6)",
         )
-        .bind(by.id)
         .bind(id)
-        .bind(At(now))
-        .bind(change.action)
-        .bind(found.state)
-        .bind(by.actor)
+        .bind(delivery_id)
+        .bind(At(deed.at))
+        .bind(deed.action)
+        .bind(deed.found)
+        .bind(deed.actor.as_str())
         .run()
         .await?;
     Ok(())

@@ -46,3 +46,4 @@ pub use vitals::MailVitals;
 pub(crate) use batch::Batches;
 pub(crate) use close::close;
 pub(crate) use insert::{insert, recipient_key};
+pub(crate) use intervene::note;

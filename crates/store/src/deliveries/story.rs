@@ -42,16 +42,15 @@ fn standing(mail: &Delivery, last: Option<&Attempt>, now: Timestamp) -> String {
                 mail.next_attempt_at.map_or_else(String::new, |at| format!(" It is tried again at {}.", second(at)));
             format!("Not sent yet{}.{next}{}", why(), deadline())
         }
-        DeliveryState::Held => format!("Held{}. It would not have authenticated at the receiver.", why()),
+        DeliveryState::Held => format!("Held{}.", why()),
         DeliveryState::Suppressed => format!("Not sent, because the recipient must not be written to{}.", why()),
         DeliveryState::Cancelled => format!("Called off before it was sent{}.", why()),
         DeliveryState::Expired => format!("Not sent in the time in which it was worth sending{}.{}", why(), deadline()),
         DeliveryState::Failed => format!("Not sent, and not tried again{}.", why()),
         DeliveryState::Unknown => format!(
-            "Nobody knows whether it arrived{}. All of it may have been written, and no answer was read. A mail of class \
-             {} is not sent a second time by itself.",
-            why(),
-            mail.class
+            "Nobody knows whether it arrived{}. All of it may have been written, and no answer was read. It is not sent \
+             again by itself.",
+            why()
         ),
     }
 }
@@ -131,7 +130,8 @@ fn way_out(mail: &Delivery) -> Option<String> {
     }
     Some(match mail.state {
         DeliveryState::Held => {
-            "It leaves by itself when its domain passes the checks (postrider domain check); or resend or cancel it."
+            "It leaves by itself when what it lacks is there: its domain passes the checks (postrider domain check), or a \
+             worker has its sender and its template; or resend or cancel it."
                 .to_owned()
         }
         DeliveryState::Unknown => format!(

@@ -83,7 +83,8 @@ impl Store {
     /// As the database says.
     pub async fn accept_email(&self, new: &NewEmail, now: Timestamp) -> Result<EmailAccepted, StoreError> {
         let mut session = self.begin().await?;
-        if !insert(&mut session, new, now).await? {
+        // A key that was forgotten may be taken anew by another call while this one waits for its row.
+        while !insert(&mut session, new, now).await? {
             let key = new.idempotency_key.as_deref().unwrap_or_default();
             let there = find(&mut session, key).await?;
             let fresh = now.duration_since(there.created_at) < REMEMBERED;
@@ -97,9 +98,6 @@ impl Store {
                 return Ok(EmailAccepted::Conflict);
             }
             session.sql("UPDATE emails SET idempotency_key = NULL WHERE id = $1").bind(there.id).run().await?;
-            if !insert(&mut session, new, now).await? {
-                return Err(StoreError::Corrupt("an idempotency key is neither free nor taken".to_owned()));
-            }
         }
         let written = deliveries::insert(&mut session, &new.deliveries, now).await?;
         if let Some(send_at) = new.send_at {

@@ -75,7 +75,7 @@ impl Store {
                 export.emails.extend(self.get_email(id).await?);
             }
         }
-        let filter = SuppressionFilter { address: Some(address), lifted: true };
+        let filter = SuppressionFilter { address: Some(address), lifted: true, ..SuppressionFilter::default() };
         let mut cursor = None;
         loop {
             let page = self.list_suppressions(&filter, PAGE, cursor.as_deref()).await?;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::record::{Covers, Suppression, SuppressionReason, suppression_columns};
-use crate::db::{At, Store};
+use crate::db::{At, Session, Store};
 use crate::deliveries::recipient_key;
 use crate::error::StoreError;
 
@@ -44,28 +44,7 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn add_suppression(&self, new: &NewSuppression, now: Timestamp) -> Result<Added, StoreError> {
-        let mut session = self.write_one().await?;
-        let added = session
-            .sql(concat!(
-                "INSERT INTO suppressions
-                     (id, address, address_hash, covers, reason, detail, delivery_id, actor, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                 ON CONFLICT (address, covers) WHERE lifted_at IS NULL DO NOTHING
-                 RETURNING ",
-                suppression_columns!()
-            ))
-            .bind(new.id)
-            .bind(recipient_key(&new.address))
-            .bind(new.address_hash.as_deref())
-            .bind(new.covers)
-            .bind(new.reason)
-            .bind(new.detail.as_deref())
-            .bind(new.delivery_id)
-            .bind(new.actor.as_str())
-            .bind(At(now))
-            .optional()
-            .await?;
-        drop(session);
+        let added = insert(&mut self.write_one().await?, new, now).await?;
         if let Some(row) = added {
             return Ok(Added::New(row));
         }
@@ -86,4 +65,32 @@ impl Store {
             .map(Added::Already)
             .ok_or_else(|| StoreError::Corrupt("a suppression is neither written nor there".to_owned()))
     }
+}
+
+/// Answers nothing if one that covers the same is in force.
+pub(crate) async fn insert(
+    session: &mut Session,
+    new: &NewSuppression,
+    now: Timestamp,
+) -> Result<Option<Suppression>, StoreError> {
+    session
+        .sql(concat!(
+            "INSERT INTO suppressions
+                 (id, address, address_hash, covers, reason, detail, delivery_id, actor, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (address, covers) WHERE lifted_at IS NULL DO NOTHING
+             RETURNING ",
+            suppression_columns!()
+        ))
+        .bind(new.id)
+        .bind(recipient_key(&new.address))
+        .bind(new.address_hash.as_deref())
+        .bind(new.covers)
+        .bind(new.reason)
+        .bind(new.detail.as_deref())
+        .bind(new.delivery_id)
+        .bind(new.actor.as_str())
+        .bind(At(now))
+        .optional()
+        .await
 }

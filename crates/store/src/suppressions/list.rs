@@ -1,8 +1,10 @@
 //! Listing suppressions, those that were lifted too.
 
 use sqlx::AssertSqlSafe;
+use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::lift::whose;
 use super::record::{Suppression, suppression_columns};
 use crate::db::{At, Store};
 use crate::deliveries::recipient_key;
@@ -17,6 +19,8 @@ const LARGEST_PAGE: u32 = 1000;
 pub struct SuppressionFilter {
     /// Of this address, whatever its case.
     pub address: Option<String>,
+    /// What may stand for that address once it was erased: one hash a key that may have made one.
+    pub shadows: Vec<String>,
     /// Also those that were lifted.
     pub lifted: bool,
 }
@@ -51,7 +55,7 @@ impl Store {
         let mut placeholders = (1..).map(|n| format!("${n}"));
         let mut next = || placeholders.next().unwrap_or_default();
         if filter.address.is_some() {
-            text += &format!(" AND address = {}", next());
+            text += &format!(" AND {}", whose(self.backend(), &next(), &next()));
         }
         if !filter.lifted {
             text += " AND lifted_at IS NULL";
@@ -64,7 +68,7 @@ impl Store {
         let mut session = self.read().await?;
         let mut statement = session.sql(AssertSqlSafe(text));
         if let Some(address) = &filter.address {
-            statement = statement.bind(recipient_key(address));
+            statement = statement.bind(recipient_key(address)).bind(Json(&filter.shadows));
         }
         if let Some(after) = after {
             statement = statement.bind(At(after.created_at)).bind(after.id);

@@ -12,8 +12,9 @@ mod lift;
 mod list;
 mod record;
 
+pub(crate) use add::insert;
 pub use add::{Added, NewSuppression};
 pub(crate) use find::Asked;
-pub use lift::{Lifted, Which};
+pub use lift::{Lifted, Lifting, Which};
 pub use list::SuppressionFilter;
 pub use record::{Covers, Suppression, SuppressionReason};

@@ -66,6 +66,24 @@ on_both! {
         assert!(matches!(accepted(world, &email(Some("k:POST:1"), 2), day).await, EmailAccepted::New(_)));
     }
 
+    async fn a_key_that_was_forgotten_is_taken_anew_by_one_of_many_who_use_it_at_once(world) {
+        accepted(world, &email(Some("daily"), 1), 0).await;
+        let day = 26 * 3600;
+        let calls = (0..16).map(|_| {
+            let store = world.store.clone();
+            tokio::spawn(async move { store.accept_email(&email(Some("daily"), 1), at(day)).await.unwrap() })
+        });
+        let mut new = 0;
+        for call in calls.collect::<Vec<_>>() {
+            match call.await.unwrap() {
+                EmailAccepted::New(_) => new += 1,
+                EmailAccepted::Duplicate { .. } => {}
+                EmailAccepted::Conflict => panic!("the same call"),
+            }
+        }
+        assert_eq!(new, 1);
+    }
+
     async fn what_is_to_be_sent_later_is_silent_until_then(world) {
         let new = NewEmail { send_at: Some(at(7200)), ..email(None, 1) };
         accepted(world, &new, 0).await;

@@ -1,8 +1,8 @@
 //! Who must not be written to, on both databases.
 
 use store::{
-    Added, Category, Covers, DeliveryEvent, DeliveryEventKind, DeliveryState, NewDelivery, NewSuppression,
-    SuppressionFilter, SuppressionReason, Which,
+    Action, Added, Category, Covers, DeliveryEvent, DeliveryEventKind, DeliveryState, Lifting, NewDelivery,
+    NewSuppression, SuppressionFilter, SuppressionReason, Which,
 };
 use uuid::Uuid;
 
@@ -27,6 +27,14 @@ async fn held(world: &World, category: Category, address: &str) -> Uuid {
     world.store.begin_sending(row.id, row.job_id, 7, at(1)).await.unwrap();
     assert!(world.store.mark_suppressed(row.id, 7, &Default::default(), at(1)).await.unwrap());
     row.id
+}
+
+fn shadows(address: &str) -> Vec<String> {
+    vec![format!("newer hash of {address}"), format!("hash of {address}")]
+}
+
+fn by(actor: &str) -> Lifting<'_> {
+    Lifting { actor, shadows: &shadows, new_id: &fresh_id }
 }
 
 async fn holds(world: &World, address: &str, category: Category) -> bool {
@@ -84,22 +92,48 @@ on_both! {
         let report = held(world, Category::Report, "ana@example.com").await;
         let other = held(world, Category::Booking, "ben@example.com").await;
         let Some(all) = store.find_suppression("ana@example.com", &[], Category::Booking).await.unwrap() else { panic!() };
-        let lifted = store.lift_suppressions(&Which::Id(all.id), "ops", fresh_id, at(10)).await.unwrap();
+        let lifted = store.lift_suppressions(&Which::Id(all.id), &by("ops"), at(10)).await.unwrap();
         assert_eq!(lifted.suppressions.iter().map(|s| s.id).collect::<Vec<_>>(), [all.id]);
         assert_eq!(lifted.suppressions[0].lifted_by.as_deref(), Some("ops"));
         assert_eq!(lifted.released.iter().map(|r| (r.id, r.release, r.state)).collect::<Vec<_>>(), [
             (booking, 1, DeliveryState::Queued)
         ]);
+        let deeds = store.delivery_history(booking).await.unwrap().unwrap().deeds;
+        let deeds: Vec<_> = deeds.iter().map(|deed| (deed.action, deed.found, deed.actor.as_str())).collect();
+        assert_eq!(deeds, [(Action::Resend, DeliveryState::Suppressed, "ops, by lifting a suppression")]);
         let lifted = store
-            .lift_suppressions(&Which::Address("ANA@example.com".to_owned()), "ops", fresh_id, at(11))
+            .lift_suppressions(&Which::Address("ANA@example.com".to_owned()), &by("ops"), at(11))
             .await
             .unwrap();
         assert_eq!(lifted.released.iter().map(|r| r.id).collect::<Vec<_>>(), [report]);
         assert!(!holds(world, "ana@example.com", Category::Report).await);
-        let none = store.lift_suppressions(&Which::Id(all.id), "ops", fresh_id, at(12)).await.unwrap();
+        let none = store.lift_suppressions(&Which::Id(all.id), &by("ops"), at(12)).await.unwrap();
         assert!(none.suppressions.is_empty() && none.released.is_empty());
         let state = store.get_delivery(other).await.unwrap().unwrap().0.state;
         assert_eq!(state, DeliveryState::Suppressed);
+    }
+
+    async fn what_is_left_of_an_erased_person_is_found_and_lifted_by_address_and_by_id(world) {
+        let store = &world.store;
+        let whole = SuppressionFilter { address: Some("Eva@example.com".to_owned()), ..SuppressionFilter::default() };
+        let filter = SuppressionFilter { shadows: shadows("eva@example.com"), ..whole.clone() };
+        for which in ["address", "id"] {
+            let new = suppression("eva@example.com", Covers::All);
+            store.add_suppression(&new, at(0)).await.unwrap();
+            store.erase_person("eva@example.com", "hash of eva@example.com", at(1)).await.unwrap();
+            // She came back, and is written to.
+            let held = held(world, Category::Booking, "eva@example.com").await;
+            assert!(store.list_suppressions(&whole, 10, None).await.unwrap().items.is_empty());
+            let found = store.list_suppressions(&filter, 10, None).await.unwrap().items;
+            assert_eq!(found.iter().map(|found| (found.id, found.address.as_deref())).collect::<Vec<_>>(), [(new.id, None)]);
+            let which = match which {
+                "address" => Which::Address("EVA@example.com".to_owned()),
+                _ => Which::Id(new.id),
+            };
+            let lifted = store.lift_suppressions(&which, &by("ops"), at(10)).await.unwrap();
+            assert_eq!(lifted.suppressions.iter().map(|s| s.id).collect::<Vec<_>>(), [new.id]);
+            assert_eq!(lifted.released.iter().map(|r| r.id).collect::<Vec<_>>(), [held], "{which:?}");
+        }
     }
 
     async fn what_is_past_its_deadline_stays_where_it_is(world) {
@@ -107,7 +141,7 @@ on_both! {
         held(world, Category::Booking, "ana@example.com").await;
         let lifted = world
             .store
-            .lift_suppressions(&Which::Address("ana@example.com".to_owned()), "ops", fresh_id, at(1_000_000))
+            .lift_suppressions(&Which::Address("ana@example.com".to_owned()), &by("ops"), at(1_000_000))
             .await
             .unwrap();
         assert_eq!((lifted.suppressions.len(), lifted.released.len()), (1, 0));
@@ -123,7 +157,7 @@ on_both! {
             world.store.add_suppression(new, at(0)).await.unwrap();
         }
         let which = Which::Unsubscribed("ana@example.com".to_owned());
-        let lifted = world.store.lift_suppressions(&which, "reader", fresh_id, at(1)).await.unwrap();
+        let lifted = world.store.lift_suppressions(&which, &by("reader"), at(1)).await.unwrap();
         assert_eq!(lifted.suppressions.iter().map(|s| s.id).collect::<Vec<_>>(), [reader.id]);
         assert!(holds(world, "ana@example.com", Category::Report).await);
     }
@@ -134,7 +168,7 @@ on_both! {
             store.add_suppression(&suppression(&format!("p{n}@example.com"), Covers::All), at(n)).await.unwrap();
         }
         let gone = Which::Address("p1@example.com".to_owned());
-        store.lift_suppressions(&gone, "ops", fresh_id, at(9)).await.unwrap();
+        store.lift_suppressions(&gone, &by("ops"), at(9)).await.unwrap();
         let mut filter = SuppressionFilter::default();
         let first = store.list_suppressions(&filter, 1, None).await.unwrap();
         assert_eq!(first.items[0].address.as_deref(), Some("p2@example.com"));
@@ -149,6 +183,31 @@ on_both! {
         let again = store.add_suppression(&suppression("p1@example.com", Covers::All), at(10)).await.unwrap();
         assert!(matches!(again, Added::New(_)));
         assert_eq!(store.list_suppressions(&filter, 10, None).await.unwrap().items.len(), 2);
+    }
+
+    async fn a_report_and_what_follows_from_it_are_one(world) {
+        let store = &world.store;
+        let row = world.mail("m").await;
+        let event = DeliveryEvent {
+            delivery_id: row.id,
+            at: at(5),
+            kind: DeliveryEventKind::Bounce,
+            verified: true,
+            status: Some("5.1.1".to_owned()),
+            text: None,
+        };
+        let new = suppression("ana@example.com", Covers::All);
+        // What cannot be written takes the report along: handed in again it has its effect.
+        let other = suppression("ben@example.com", Covers::All);
+        store.add_suppression(&other, at(4)).await.unwrap();
+        let broken = NewSuppression { id: other.id, ..new.clone() };
+        assert!(store.add_report(fresh_id(), &event, b"raw", &broken).await.is_err());
+        assert!(store.delivery_events(row.id).await.unwrap().is_empty());
+        assert!(store.add_report(fresh_id(), &event, b"raw", &new).await.unwrap());
+        assert!(holds(world, "ana@example.com", Category::Booking).await);
+        store.lift_suppressions(&Which::Id(new.id), &by("ops"), at(6)).await.unwrap();
+        assert!(!store.add_report(fresh_id(), &event, b"raw", &new).await.unwrap());
+        assert!(!holds(world, "ana@example.com", Category::Booking).await, "what was lifted stays lifted");
     }
 
     async fn a_report_is_written_down_once(world) {

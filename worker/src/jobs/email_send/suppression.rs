@@ -23,7 +23,7 @@ impl Send<'_> {
         }
         let address = delivery.recipient.to_lowercase();
         let hashes: Vec<String> = match &self.context.secrets {
-            Some(ring) => ring.pseudonyms(Purpose::Address, address.as_bytes()).collect(),
+            Some(ring) => ring.shadows(&address),
             None => Vec::new(),
         };
         match self.context.store.find_suppression(&address, &hashes, delivery.category).await {

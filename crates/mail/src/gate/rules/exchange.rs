@@ -37,16 +37,19 @@ async fn looked(name: &str, rule: Rule, what: &str, lookups: &Lookups) -> Result
         return Ok(NULL.says(severity, name, found));
     }
     let Some(first) = exchangers.first() else {
-        let addresses = lookups.all_addresses(name).await?;
-        return Ok(match addresses.is_empty() {
-            true => rule.broken(name, format!("neither MX nor address: {what} go nowhere")),
-            false => rule.says(Severity::Info, name, format!("no MX: {what} go to the address of the domain itself")),
+        return Ok(match lookups.has_address(name).await? {
+            false => rule.broken(name, format!("neither MX nor address: {what} go nowhere")),
+            true => rule.says(Severity::Info, name, format!("no MX: {what} go to the address of the domain itself")),
         });
     };
+    let mut unanswered = None;
     for exchanger in &exchangers {
-        if !lookups.all_addresses(&exchanger.host).await?.is_empty() {
-            return Ok(rule.kept(name, format!("{what} go to {}", exchanger.host)));
+        match lookups.has_address(&exchanger.host).await {
+            Ok(true) => return Ok(rule.kept(name, format!("{what} go to {}", exchanger.host))),
+            Ok(false) => {}
+            Err(error) => unanswered = Some(error),
         }
     }
-    Ok(rule.broken(name, format!("no exchanger has an address ({}): {what} go nowhere", first.host)))
+    let nowhere = || rule.broken(name, format!("no exchanger has an address ({}): {what} go nowhere", first.host));
+    unanswered.map_or_else(|| Ok(nowhere()), Err)
 }

@@ -106,4 +106,10 @@ async fn answers_and_bounces_need_somewhere_to_go() {
     desk.says("mx.bounce", Severity::Block, "no exchanger has an address").await;
     desk.clear(DOMAIN).says("mx.from", Severity::Warn, "go nowhere").await;
     assert_eq!(desk.report().await.verdict(), Verdict::Fail);
+    // What is known is enough, whatever a server fails to say beside it.
+    desk.add(BOUNCE, RecordData::Mx { preference: 2, exchange: name("second.example.test") });
+    desk.add("second.example.test", RecordData::A(std::net::Ipv4Addr::new(203, 0, 113, 6)));
+    desk.fail("second.example.test", DnsFault::NoIpv6).says("mx.bounce", Severity::Ok, "second").await;
+    desk.fail("gone.example.test", DnsFault::ServFail).says("mx.bounce", Severity::Ok, "second").await;
+    desk.fail("second.example.test", DnsFault::ServFail).says("mx.bounce", Severity::Unclear, "Server Failure").await;
 }
