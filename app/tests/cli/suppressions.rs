@@ -29,5 +29,6 @@ async fn what_is_no_address_is_refused_where_it_is_read() {
     place.run(&["suppressions", "add", "a@b.example", "--covers", "some"]).await.refused(2, &["all or report"]);
     place.run(&["suppressions", "lift", "x"]).await.refused(2, &["ID|ADDRESS"]);
     place.run(&["suppressions", "add", "*@b.example"]).await.refused(2, &["whole domains"]);
+    place.ok(&["migrate"]).await;
     place.run(&["suppressions", "list", "--cursor", "zzz"]).await.refused(2, &["--cursor"]);
 }
