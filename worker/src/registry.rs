@@ -28,6 +28,8 @@ pub struct KindEntry {
     pub timeout: Duration,
     /// Whether only the platform itself, or a key with `jobs:internal`, may enqueue it.
     pub internal: bool,
+    /// Whether its arguments tell of people: they are not shown over the API.
+    pub private: bool,
     /// When a failed attempt is tried again.
     pub retry: RetryPolicy,
     check: fn(&str) -> Result<(), Vec<FieldError>>,
@@ -42,6 +44,7 @@ impl KindEntry {
             max_attempts: J::MAX_ATTEMPTS,
             timeout: J::TIMEOUT,
             internal: J::INTERNAL,
+            private: J::PRIVATE,
             retry: J::retry_policy(),
             check: |args| parse::<J>(args)?.validate(),
             run: |args, context, attempt| {

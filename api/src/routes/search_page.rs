@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use store::{Breakdown, MetricsFilter, QuerySort};
 
 use super::mailbox::{asset, no_store, typed};
+use super::search::group;
 use crate::auth::{Reader, SearchRead};
 use crate::error::ApiError;
 use crate::pages::mailbox::ICON;
@@ -24,8 +25,6 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
     frame-ancestors 'none'";
 /// Queries of one table.
 const QUERIES: u32 = 50;
-/// The longest kind or device, in bytes.
-const LONGEST: usize = 100;
 
 /// The page and its files.
 pub fn pages() -> Router<State> {
@@ -50,6 +49,7 @@ async fn search(Shared(state): Shared<State>, _: Reader<SearchRead>, mut params:
     let kinds = store.search_metrics(range.from, range.to, range.granularity, &by_kind).await?;
     let devices = store.search_metrics(range.from, range.to, range.granularity, &by_device).await?;
     let queries = store.search_queries(asked.sort, range.from, range.to, QUERIES, now).await?;
+    let counted_at = store.searches_counted_at(range.from, range.to).await?;
     let shown = Shown {
         kinds: by(&kinds, |row| row.kind.as_deref()),
         devices: by(&devices, |row| row.device.as_deref()),
@@ -57,8 +57,8 @@ async fn search(Shared(state): Shared<State>, _: Reader<SearchRead>, mut params:
         points,
         points_before,
         queries,
+        counted_at,
         dev: state.dev.is_some(),
-        now,
     };
     let policy = [
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
@@ -69,7 +69,12 @@ async fn search(Shared(state): Shared<State>, _: Reader<SearchRead>, mut params:
 
 fn asked(params: &mut Params, now: jiff::Timestamp) -> Result<Asked, ApiError> {
     let period = params.text("period")?;
-    let (from, to) = (params.parsed::<Date>("from")?, params.parsed::<Date>("to")?);
+    let mut date = |field: &str| match params.text(field)?.map(|text| text.parse::<Date>()) {
+        None => Ok(None),
+        Some(Ok(date)) if (1970..=9000).contains(&date.year()) => Ok(Some(date)),
+        Some(_) => Err(ApiError::invalid(field, "a date such as 2026-11-25 is expected, in the years 1970 to 9000")),
+    };
+    let (from, to) = (date("from")?, date("to")?);
     let range = match (period, from, to) {
         (None, Some(from), Some(to)) => Range::between(from, to),
         (period, None, None) => Range::until(now, period.as_deref()),
@@ -78,12 +83,6 @@ fn asked(params: &mut Params, now: jiff::Timestamp) -> Result<Asked, ApiError> {
         (_, None, Some(_)) => Err(("from", "is needed with to".to_owned())),
     };
     let range = range.map_err(|(field, why)| ApiError::invalid(field, why))?;
-    let mut name = |field: &str| match params.text(field)? {
-        Some(name) if name.len() > LONGEST || name.chars().any(char::is_control) => {
-            Err(ApiError::invalid(field, format!("at most {LONGEST} bytes on one line are expected")))
-        }
-        name => Ok(name),
-    };
-    let (kind, device) = (name("kind")?, name("device")?);
+    let (kind, device) = group(params)?;
     Ok(Asked { range, kind, device, sort: params.parsed("sort")?.unwrap_or(QuerySort::Popular) })
 }

@@ -51,14 +51,19 @@ async fn count(app: &App) {
     for args in queued(app).await {
         let searches: Vec<NewSearch> = serde_json::from_value(args["searches"].clone()).unwrap();
         let interactions: Vec<NewInteraction> = serde_json::from_value(args["interactions"].clone()).unwrap();
-        let batch =
-            SearchBatch { searches: &searches, interactions: &interactions, received_at: now(), token: uuid_of(1) };
+        let batch = SearchBatch {
+            searches: &searches,
+            interactions: &interactions,
+            received_at: now(),
+            written_at: now(),
+            token: uuid_of(1),
+        };
         app.store.ingest_search_events(&batch, &SearchRules::default()).await.unwrap();
     }
     for granularity in [Granularity::Hour, Granularity::Day] {
         for window in app.store.dirty_search_windows(granularity).await.unwrap() {
             let rules = SearchRules::default();
-            app.store.roll_search_window(granularity, window.starts_at, &rules, uuid_of(2), now()).await.unwrap();
+            app.store.roll_search_window(granularity, window.starts_at, &rules, now()).await.unwrap();
         }
     }
 }
@@ -94,6 +99,25 @@ async fn events_are_accepted_as_one_job_and_counted() {
 }
 
 #[tokio::test]
+async fn what_names_somebody_is_not_counted_whoever_typed_it() {
+    let app = app().await;
+    let mut typed = search("s1");
+    typed["query"] = json!("Write to ANA＠example.com or +49 170 1234567");
+    app.post(EVENTS, &json!({"searches": [typed]}).to_string()).send().await.expect(202);
+    assert_eq!(queued(&app).await[0]["searches"][0]["query"], "write to ana@example.com or +49 170 1234567");
+    count(&app).await;
+    let queries = app.get("/v1/search/queries").send().await.expect(200);
+    assert_eq!(queries["items"][0]["query"], "write to • or •");
+    let page = app.get("/search").send().await.text();
+    assert!(
+        page.contains("write to • or •")
+            && !page.contains("ana@")
+            && page.contains("Last counted 25 November 2026, 10:30."),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn counts_come_as_csv_too() {
     let app = app().await;
     let mut formula = search("s1");
@@ -124,7 +148,7 @@ async fn without_consent_nothing_that_identifies_reaches_the_queue() {
     for field in ["subject", "session", "network", "filters"] {
         assert_eq!((&without[field], with[field].is_null()), (&Value::Null, false), "{field}");
     }
-    assert_eq!(without["query"], "call • or +49 170 •");
+    assert_eq!(without["query"], "call • or •");
     assert_eq!(without["referrer"], "https://www.example.com");
     assert_eq!((&without["guest"], &without["consent"]), (&json!(false), &json!(false)));
     assert_eq!((&with["subject"], &with["referrer"]), (&json!("u_1"), &json!("https://www.example.com/music")));
@@ -196,6 +220,11 @@ async fn whoever_asks_for_what_makes_no_sense_is_told_which() {
         ("metrics?from=2026-11-25T00:00:00Z&to=2026-11-25T00:00:00Z", "to"),
         ("metrics?granularity=hour&from=2026-01-01T00:00:00Z", "from"),
         ("metrics?by=query", "by"),
+        ("metrics?device=fridge", "device"),
+        ("metrics?kind=%00", "kind"),
+        ("metrics?from=-005000-01-01T00:00:00Z", "from"),
+        ("queries?from=-005000-01-01T00:00:00Z&to=-005000-01-02T00:00:00Z", "to"),
+        ("metrics?from=9001-01-01T00:00:00Z&to=9001-01-02T00:00:00Z", "to"),
         ("metrics?nonsense=1", "nonsense"),
         ("queries?sort=best", "sort"),
         ("queries?limit=0", "limit"),
@@ -237,4 +266,22 @@ async fn a_subject_reads_what_is_kept_and_has_it_taken_out() {
     let kept = app.get("/v1/search/subjects/u_1/export").send().await.expect(200);
     assert_eq!(kept["searches"], json!([]));
     assert_eq!(app.get("/v1/search/subjects/a%20b/export").send().await.problem(422), ["id"]);
+    assert_eq!(app.get("/v1/search/subjects/u_1/export?of=anybody").send().await.problem(422), ["of"]);
+    app.get("/v1/search/subjects/u_1/export?of=guest").send().await.expect(200);
+}
+
+#[tokio::test]
+async fn what_a_job_of_events_carries_is_shown_to_nobody() {
+    let app = app().await;
+    let body = json!({"searches": [search("s1")]}).to_string();
+    let id = app.post(EVENTS, &body).send().await.expect(202)["id"].as_str().unwrap().to_owned();
+    let shown = app.get(&format!("/v1/jobs/{id}")).send().await.expect(200);
+    assert_eq!((&shown["kind"], &shown["args"]), (&json!("search.ingest"), &Value::Null));
+    for path in [format!("/v1/jobs/{id}/cancel"), format!("/v1/jobs/{id}/retry")] {
+        let said = app.post(&path, "").send().await.expect(200);
+        assert!(!said.to_string().contains("u_1") && said["args"].is_null(), "{said}");
+    }
+    let others = app.post("/v1/jobs", r#"{"kind":"debug.noop","args":{}}"#).send().await.expect(202);
+    let other = app.get(&format!("/v1/jobs/{}", others["id"].as_str().unwrap())).send().await.expect(200);
+    assert_eq!(other["args"], json!({}), "others are");
 }

@@ -69,13 +69,15 @@ async fn what_makes_no_sense_is_named() {
         ("period=7d&from=2026-11-01&to=2026-11-02", "period"),
         ("sort=best", "sort"),
         ("kind=a%0Ab", "kind"),
+        ("kind=%00", "kind"),
+        ("kind=%3Cscript%3E", "kind"),
+        ("device=fridge", "device"),
+        ("from=-005000-01-01&to=-005000-01-02", "from"),
+        ("from=9999-12-30&to=9999-12-31", "from"),
         ("colour=red", "colour"),
     ] {
         assert_eq!(app.get(&format!("/search?{query}")).send().await.problem(422), [field], "{query}");
     }
-    let far = app.get("/search?from=9999-12-30&to=9999-12-31").send().await;
-    assert!(matches!(far.status.as_u16(), 200 | 422), "{}", far.text());
-    let odd = app.get("/search?kind=%3Cscript%3E&device=tv").send().await;
-    assert_eq!(odd.status, 200);
-    assert!(odd.text().contains("&lt;script&gt;") && !odd.text().contains("<script"), "{}", odd.text());
+    let hint = app.get("/search?from=soon&to=2026-11-01").send().await.text();
+    assert!(hint.contains("a date such as 2026-11-25"), "{hint}");
 }

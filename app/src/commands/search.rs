@@ -5,6 +5,8 @@
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use job::Job;
+use worker::jobs::search_rollup::SearchRollup;
 
 use super::reach::{at_store, queue, store};
 use super::reconcile::why;
@@ -45,18 +47,16 @@ struct RollupArgs {
 /// Runs it.
 pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let Command::Rollup(args) = &args.command;
-    let asked = args.from.zip(args.to);
-    if let Some((from, to)) = asked
-        && from >= to
-    {
-        return Err(Usage("--to: must be after --from".to_owned()).into());
+    let asked = SearchRollup { from: args.from, to: args.to };
+    if let Some(wrong) = asked.validate().err().and_then(|errors| errors.into_iter().next()) {
+        return Err(Usage(format!("--{}: {}", wrong.field, wrong.message)).into());
     }
     let config = load(globals)?;
     // What is not there is named before anything is built, or made, for it.
     store(&config).await.map_err(|e| at_store(e, &config))?.close().await;
     drop(queue(&config).await?);
     let context = Parts::build(config).await?.context()?;
-    let done = worker::search::roll_up(&context, asked, || false).await.map_err(why)?;
+    let done = worker::search::roll_up(&context, asked.wanted(), || false).await.map_err(why)?;
     if args.json {
         print_json(&done)?;
     } else {
@@ -65,6 +65,12 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
              as orphans now\n",
             done.hours, done.days, done.searches, done.found, done.orphaned
         ))?;
+        if done.kept > 0 {
+            let kept = done.kept;
+            print(&format!(
+                "{kept} windows stay as they were counted: some of their events have gone with their age\n"
+            ))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

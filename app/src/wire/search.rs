@@ -16,5 +16,6 @@ pub fn search_settings(config: &Config) -> SearchSettings {
         late: search.late,
         network_key_for: search.network_key_for,
         countable_for: search.retention.guests,
+        hourly_for: search.retention.hourly_queries,
     }
 }

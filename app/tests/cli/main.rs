@@ -16,6 +16,7 @@ mod migrate;
 mod queues;
 mod refusals;
 mod schedules;
+mod search;
 mod secrets;
 mod shapes;
 mod silences;

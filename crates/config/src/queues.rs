@@ -32,8 +32,8 @@ fn one() -> u32 {
 pub(crate) fn default_queues() -> BTreeMap<String, QueueShare> {
     let mails = Mail::default().max_connections;
     let share = |weight, concurrency| QueueShare { weight, concurrency, completed_count: None };
-    // A batch of search events is large, and of no use once it is in the store.
-    let search = QueueShare { completed_count: Some(50), ..share(2, Some(4)) };
+    // A batch of search events tells of people, and is of no use once it is in the store.
+    let search = QueueShare { completed_count: Some(0), ..share(2, Some(4)) };
     [
         ("bookings", share(5, None)),
         ("emails", share(5, Some(mails))),

@@ -361,6 +361,11 @@ fn a_heartbeat_and_a_report_that_cannot_be_are_named() {
     let report = |key: &str, value: &str| refused(&format!("POSTRIDER__SEARCH__REPORT__{key}"), value);
     assert!(report("RECIPIENTS", "a@example.com,nobody").contains("\"nobody\" must be an address"));
     assert!(report("RECIPIENTS", "a@example.com,A@example.com").contains("twice"));
+    for key in ["guests", "hourly_queries"] {
+        let said =
+            refused_file("kept.toml", &format!("[search]\nlate = \"20d\"\n[search.retention]\n{key} = \"23d\"\n"));
+        assert!(said.contains(&format!("search.retention.{key}")) && said.contains("together (23d)"), "{said}");
+    }
     assert!(report("SENDER", "nobody").contains("search.report.sender = \"nobody\": must be the name of a sender"));
     assert!(report("ZERO_RESULTS", "30").contains("must be a share above 0, up to 1"));
     assert!(report("MIN_SEARCHES", "0").contains("search.report.min_searches"));

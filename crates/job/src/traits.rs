@@ -25,6 +25,8 @@ pub trait Job: DeserializeOwned + Send + 'static {
     const TIMEOUT: Duration = Duration::from_secs(60);
     /// Whether only the platform itself, or a key with `jobs:internal`, may enqueue it.
     const INTERNAL: bool = false;
+    /// Whether its arguments tell of people, so that the API shows them to nobody.
+    const PRIVATE: bool = false;
 
     /// What the job may use while it runs.
     type Context: Send + Sync + 'static;

@@ -68,7 +68,7 @@ pub use scratch::Scratch;
 pub use search::{
     Breakdown, CLOCKS_APART, Device, DirtyWindow, ErasedSearches, EventId, Granularity, Ingested, InteractionKind,
     KeptInteraction, KeptSearch, MetricsFilter, NewInteraction, NewSearch, QuerySort, RolledWindow, SearchBatch,
-    SearchMetrics, SearchQuery, SearchRules, Settled, session_key, subject_key,
+    SearchMetrics, SearchQuery, SearchRules, Settled, SubjectOf, masked_query, session_key, subject_key,
 };
 pub use silences::{MOST_SILENCES, Put, SilenceChange, SilenceFilter, StoredSilence};
 pub use suppressions::{

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use crate::db::{At, Store};
 use crate::error::StoreError;
-use crate::search;
 
 /// What can be taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +87,11 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn take_out(&self, old: Old, before: Timestamp, now: Timestamp) -> Result<u32, StoreError> {
-        if old == Old::GuestSearches {
-            return self.take_out_guest_searches(before, Old::CHUNK).await;
+        match old {
+            Old::GuestSearches => return self.take_out_guest_searches(before, Old::CHUNK).await,
+            Old::SearchEvents => return self.take_out_search_events(before, Old::CHUNK).await,
+            Old::HourlyQueries => return self.take_out_hourly_queries(before, Old::CHUNK).await,
+            _ => {}
         }
         let mut session = self.write_one().await?;
         let statement = match old {
@@ -165,20 +167,7 @@ impl Store {
                 )
                 .bind(At(before))
                 .bind(i64::from(Old::CHUNK)),
-            Old::SearchEvents => {
-                let taken = search::take_out_events(&mut session, before, Old::CHUNK).await?;
-                return Ok(u32::try_from(taken).unwrap_or(Old::CHUNK));
-            }
-            Old::HourlyQueries => session
-                .sql(
-                    "DELETE FROM search_queries
-                     WHERE (granularity, starts_at, query) IN (
-                         SELECT granularity, starts_at, query FROM search_queries
-                         WHERE granularity = 'hour' AND starts_at < $1 ORDER BY starts_at, query LIMIT $2)",
-                )
-                .bind(At(before))
-                .bind(i64::from(Old::CHUNK)),
-            Old::GuestSearches | Old::SearchErasures => session
+            Old::GuestSearches | Old::SearchEvents | Old::HourlyQueries | Old::SearchErasures => session
                 .sql(
                     "DELETE FROM search_erasures
                      WHERE subject IN (SELECT subject FROM search_erasures WHERE erased_at < $1 LIMIT $2)",

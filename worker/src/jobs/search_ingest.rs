@@ -35,6 +35,7 @@ impl Job for SearchIngest {
     const KIND: &'static str = "search.ingest";
     const QUEUE: &'static str = "search";
     const INTERNAL: bool = true;
+    const PRIVATE: bool = true;
     type Context = Context;
 
     fn validate(&self) -> Result<(), Vec<FieldError>> {
@@ -49,6 +50,7 @@ impl Job for SearchIngest {
             searches: &self.searches,
             interactions: &self.interactions,
             received_at: self.received_at,
+            written_at: context.clock.now(),
             token: attempt.job.uuid(),
         };
         let written = context.store.ingest_search_events(&batch, &context.search.rules).await;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::context::Context;
-use crate::search::roll_up;
+use crate::search::{Wanted, is_near, roll_up};
 
 /// When it stops by itself, between two windows.
 const TIME: Duration = Duration::from_secs(20 * 60);
@@ -29,6 +29,14 @@ pub struct SearchRollup {
     pub to: Option<Timestamp>,
 }
 
+impl SearchRollup {
+    /// What is to be counted.
+    #[must_use]
+    pub fn wanted(&self) -> Wanted {
+        self.from.zip(self.to).map_or(Wanted::Due, |(from, to)| Wanted::All(from, to))
+    }
+}
+
 impl Job for SearchRollup {
     const KIND: &'static str = "search.rollup";
     const QUEUE: &'static str = "default";
@@ -36,6 +44,11 @@ impl Job for SearchRollup {
     type Context = Context;
 
     fn validate(&self) -> Result<(), Vec<FieldError>> {
+        for (field, at) in [("from", self.from), ("to", self.to)] {
+            if at.is_some_and(|at| !is_near(at)) {
+                return Err(vec![FieldError::new(field, "a time in the years 1970 to 9000 is expected")]);
+            }
+        }
         match (self.from, self.to) {
             (None, None) => Ok(()),
             (Some(from), Some(to)) if from < to => Ok(()),
@@ -48,7 +61,7 @@ impl Job for SearchRollup {
     async fn run(self, context: &Context, attempt: &Attempt) -> Outcome {
         let end = Instant::now() + TIME;
         let enough = || Instant::now() >= end || attempt.control.is_cancel_requested();
-        let done = roll_up(context, self.from.zip(self.to), enough).await?;
+        let done = roll_up(context, self.wanted(), enough).await?;
         Ok(Completed(serde_json::to_value(done).ok()))
     }
 }

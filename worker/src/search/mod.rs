@@ -11,7 +11,7 @@ use store::SearchRules;
 use uuid::Uuid;
 
 pub use due::is_due;
-pub use rollup::{RolledUp, roll_up};
+pub use rollup::{RolledUp, Wanted, roll_up};
 
 /// What holds for search events in this installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +24,20 @@ pub struct SearchSettings {
     pub network_key_for: Duration,
     /// How long guests' searches are kept: a window that began before can no longer be counted as it was.
     pub countable_for: Duration,
+    /// How long what was counted of each query by the hour is kept: from before there are whole days only.
+    pub hourly_for: Duration,
 }
 
 impl Default for SearchSettings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(86_400);
-        Self { rules: SearchRules::default(), late: 2 * DAY, network_key_for: DAY, countable_for: 90 * DAY }
+        Self {
+            rules: SearchRules::default(),
+            late: 2 * DAY,
+            network_key_for: DAY,
+            countable_for: 90 * DAY,
+            hourly_for: 35 * DAY,
+        }
     }
 }
 
@@ -44,9 +52,24 @@ impl SearchSettings {
     }
 }
 
+/// Whether a time may be asked for: one in the years 1970 to 9000, which every database and every language can say.
+#[must_use]
+pub fn is_near(at: Timestamp) -> bool {
+    /// The end of the year 9000.
+    const END: i64 = 221_876_928_000;
+    (0..END).contains(&at.as_second())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_that_may_be_asked_for_are_those_from_1970_to_the_end_of_9000() {
+        let at = |text: &str| is_near(text.parse().unwrap());
+        assert!(at("1970-01-01T00:00:00Z") && at("9000-12-31T23:59:59Z"));
+        assert!(!at("1969-12-31T23:59:59Z") && !at("9001-01-01T00:00:00Z") && !at("-005000-01-01T00:00:00Z"));
+    }
 
     #[test]
     fn an_address_is_known_again_within_a_period_and_not_beyond() {

@@ -223,7 +223,7 @@ pub(super) const fn meaning(sort: QuerySort) -> &'static str {
         QuerySort::Popular => "The most searched.",
         QuerySort::Trending => "Those that grew most against the time before, from 5 searches on.",
         QuerySort::Problem => "At least 5 searches, of which half found fewer than 3 results, or none was clicked.",
-        QuerySort::Zero => "Those that found nothing, first where that grew most.",
+        QuerySort::Zero => "Those that found nothing at least 5 times, and more often than before.",
     }
 }
 
@@ -233,7 +233,7 @@ pub(super) const fn none_of(sort: QuerySort) -> &'static str {
         QuerySort::Popular => "Nobody searched in this time.",
         QuerySort::Trending => "No query grew, of those with 5 searches or more.",
         QuerySort::Problem => "No query of 5 searches or more went wrong.",
-        QuerySort::Zero => "Every query found something.",
+        QuerySort::Zero => "No query found nothing more often than before, of those with 5 such searches or more.",
     }
 }
 

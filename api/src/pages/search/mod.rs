@@ -38,10 +38,10 @@ pub struct Shown {
     pub devices: Vec<SearchMetrics>,
     /// The queries that were asked for; they are not told apart by kind and device.
     pub queries: Vec<SearchQuery>,
+    /// When something of it was last counted.
+    pub counted_at: Option<Timestamp>,
     /// Whether the pages of `postrider dev` are there too.
     pub dev: bool,
-    /// When.
-    pub now: Timestamp,
 }
 
 /// The page.
@@ -59,7 +59,10 @@ pub fn page(shown: &Shown) -> String {
         true => r#"<a href="/mailbox">Mailbox</a> <a href="/mailbox/templates">Templates</a> <a href="/docs/">API</a>"#,
         false => r#"<a href="/docs/">API</a>"#,
     };
-    let updated = format!("As of {}.", shown.now.strftime("%-d %B %Y, %H:%M"));
+    let updated = match shown.counted_at {
+        Some(at) => format!("Last counted {}.", at.strftime("%-d %B %Y, %H:%M")),
+        None => "Nothing of this time was counted yet.".to_owned(),
+    };
     let slots = [
         ("nav", nav),
         ("title", &escape(&asked.range.title())),

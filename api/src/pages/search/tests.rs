@@ -64,7 +64,7 @@ fn shown() -> Shown {
         ],
         asked: Asked { range, kind: None, device: None, sort: QuerySort::Popular },
         dev: true,
-        now,
+        counted_at: Some(now),
     }
 }
 

@@ -62,7 +62,7 @@ pub struct JobView {
     /// The job, as in lists.
     #[serde(flatten)]
     pub summary: JobSummary,
-    /// The arguments; null if the job cannot be read.
+    /// The arguments; null if the job cannot be read, or if they tell of people (`search.ingest`).
     #[schema(value_type = Option<Object>)]
     pub args: Option<Box<RawValue>>,
     /// How long one attempt may take, as a text such as `60s`.
@@ -128,8 +128,9 @@ impl From<&JobRecord> for JobSummary {
     }
 }
 
-impl From<JobRecord> for JobView {
-    fn from(record: JobRecord) -> Self {
+impl JobView {
+    /// The job; without its arguments, unless they may be shown.
+    pub(super) fn of(record: JobRecord, with_args: bool) -> Self {
         let summary = JobSummary::from(&record);
         let unreadable = record.envelope.as_ref().err().map(WireError::to_string);
         let read = record.envelope.ok();
@@ -138,7 +139,7 @@ impl From<JobRecord> for JobView {
             timeout: read.as_ref().map(|e| job::duration::format(e.timeout)),
             unique_for: read.as_ref().filter(|e| !e.unique_for.is_zero()).map(|e| job::duration::format(e.unique_for)),
             traceparent: read.as_ref().and_then(|e| e.trace_parent.clone()),
-            args: read.map(|e| e.args),
+            args: read.filter(|_| with_args).map(|e| e.args),
             attempts: record.errors.into_iter().map(FailedAttempt::from).collect(),
             result: record.result.map(as_json),
             snoozed: record.snoozed,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State as Shared;
 use secrets::Purpose;
 use serde::Serialize;
+use store::SubjectOf;
 use utoipa::ToSchema;
 
 use super::address;
@@ -52,7 +53,7 @@ pub async fn erase(
     // Asked first: afterwards nobody knows whose searches they were.
     let mut searches = 0;
     for id in state.store.person_ids(address.as_str()).await? {
-        searches += state.store.erase_search_subject(&id, state.clock.now()).await?.searches;
+        searches += state.store.erase_search_subject(&id, SubjectOf::User, state.clock.now()).await?.searches;
     }
     let erased = state.store.erase_person(address.as_str(), &hash, state.clock.now()).await?;
     tracing::info!(

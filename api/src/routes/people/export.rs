@@ -6,7 +6,7 @@
 use axum::Json;
 use axum::extract::State as Shared;
 use serde_json::{Value, json};
-use store::{Booking, BookingEvent, Email, PersonMail, Suppression};
+use store::{Booking, BookingEvent, Email, PersonMail, SubjectOf, Suppression};
 use worker::email_content;
 
 use super::address;
@@ -35,7 +35,7 @@ pub async fn export(
     let kept = state.store.export_person(address.as_str()).await?;
     let mut searches = Vec::new();
     for id in state.store.person_ids(address.as_str()).await? {
-        searches.extend(state.store.export_search_subject(&id).await?);
+        searches.extend(state.store.export_search_subject(&id, SubjectOf::User).await?);
     }
     Ok(Json(json!({
         "email": address.as_str(),

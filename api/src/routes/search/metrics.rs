@@ -115,7 +115,7 @@ impl MetricsView {
         ("from" = Option<String>, Query, description = "RFC 3339; 7 days or 24 hours before `to` unless said"),
         ("to" = Option<String>, Query, description = "RFC 3339, not included; now unless said"),
         ("granularity" = Option<String>, Query, description = "`hour` or `day`, in UTC; `day` unless said. At most 1,000 windows"),
-        ("kind" = Option<String>, Query, description = "Searches of this kind only"),
+        ("kind" = Option<String>, Query, description = "Searches of this kind only; `other` has those beyond the 50 most frequent of a window"),
         ("device" = Option<String>, Query, description = "Searches from this device only"),
         ("by" = Option<String>, Query, description = "`kind` or `device`: broken down by it"),
         ("format" = Option<String>, Query, description = "`json` or `csv`"),
@@ -134,7 +134,8 @@ pub async fn metrics(
     let granularity = params.parsed::<Granularity>("granularity")?.unwrap_or(Granularity::Day);
     let usual = if granularity == Granularity::Day { 7 } else { 24 };
     let (from, to) = span::of(&mut params, granularity, usual, state.clock.now())?;
-    let filter = MetricsFilter { kind: params.text("kind")?, device: params.text("device")?, by: params.parsed("by")? };
+    let (kind, device) = span::group(&mut params)?;
+    let filter = MetricsFilter { kind, device, by: params.parsed("by")? };
     let csv = is_wanted(&mut params, &headers)?;
     params.end()?;
     if (to.as_millisecond() - from.as_millisecond()) / granularity.millis() > MOST {

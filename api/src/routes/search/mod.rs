@@ -14,6 +14,7 @@ mod span;
 mod subjects;
 mod words;
 
+pub use span::group;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

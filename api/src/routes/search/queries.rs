@@ -1,8 +1,11 @@
 //! `GET /v1/search/queries`: what people searched for.
 
+use std::time::Duration;
+
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Serialize;
 use store::{Granularity, QuerySort, SearchQuery};
 use utoipa::ToSchema;
@@ -65,14 +68,14 @@ impl From<SearchQuery> for QueryView {
 /// What people searched for
 ///
 /// `popular`: the most searched. `trending`: at least 5 searches, and grown most against the stretch just before.
-/// `problem`: at least 5 searches of which half found few results, or none was clicked. `zero`: found nothing, where that
-/// grew most first. As CSV with `format=csv` or `Accept: text/csv`.
+/// `problem`: at least 5 searches of which half found few results, or none was clicked. `zero`: found nothing at least 5
+/// times, and more often than before, where that grew most first. As CSV with `format=csv` or `Accept: text/csv`.
 #[utoipa::path(
     get, path = "/v1/search/queries", tag = "search", operation_id = "listSearchQueries",
     params(
         ("sort" = Option<String>, Query, description = "`popular` (unless said), `trending`, `problem` or `zero`"),
-        ("from" = Option<String>, Query, description = "RFC 3339, cut to the hour; 7 days before `to` unless said"),
-        ("to" = Option<String>, Query, description = "RFC 3339, to the end of its hour; now unless said"),
+        ("from" = Option<String>, Query, description = "RFC 3339, cut to the hour; to the day where hourly counts are no longer kept, there or in the stretch before. 7 days before `to` unless said"),
+        ("to" = Option<String>, Query, description = "RFC 3339, to the end of its hour, or day; now unless said"),
         ("limit" = Option<u32>, Query, description = "1 to 1000, 50 unless said"),
         ("format" = Option<String>, Query, description = "`json` or `csv`"),
     ),
@@ -96,13 +99,26 @@ pub async fn queries(
     }
     let csv = is_wanted(&mut params, &headers)?;
     params.end()?;
-    let (from, to) = (Granularity::Hour.floor(from), Granularity::Hour.ceil(to));
+    let (from, to) = whole(from, to, before(now, state.settings.search.hourly_for));
     if (to.as_millisecond() - from.as_millisecond()) / Granularity::Day.millis() > MOST_DAYS {
         return Err(ApiError::invalid("from", format!("at most {MOST_DAYS} days before `to` are expected")));
     }
     let found = state.store.search_queries(sort, from, to, limit, now).await?;
     let items: Vec<QueryView> = found.into_iter().map(QueryView::from).collect();
     Ok(if csv { table(&items) } else { List::answer(items, None).into_response() })
+}
+
+/// Whole hours; whole days, if that or the stretch before it reaches back to where queries are known by the day only.
+fn whole(from: Timestamp, to: Timestamp, hourly_from: Timestamp) -> (Timestamp, Timestamp) {
+    let stretch = |by: Granularity| (by.floor(from), by.ceil(to));
+    let (from, to) = stretch(Granularity::Hour);
+    let length = Duration::from_millis((to.as_millisecond() - from.as_millisecond()).unsigned_abs());
+    if before(from, length) < hourly_from { stretch(Granularity::Day) } else { (from, to) }
+}
+
+fn before(at: Timestamp, time: Duration) -> Timestamp {
+    let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    job::clock::from_ms(at.as_millisecond().saturating_sub(ms))
 }
 
 fn table(items: &[QueryView]) -> Response {
@@ -133,4 +149,22 @@ fn table(items: &[QueryView]) -> Response {
         ]);
     }
     csv.answer("attachment; filename=\"search-queries.csv\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_hours_are_no_longer_kept_a_stretch_is_one_of_whole_days() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let whole = |from, to| whole(at(from), at(to), at("2026-10-21T00:00:00Z"));
+        let (from, to) = ("2026-11-20T05:20:00Z", "2026-11-20T06:20:00Z");
+        assert_eq!(whole(from, to), (at("2026-11-20T05:00:00Z"), at("2026-11-20T07:00:00Z")));
+        let (from, to) = ("2026-10-20T05:20:00Z", "2026-10-20T06:20:00Z");
+        assert_eq!(whole(from, to), (at("2026-10-20T00:00:00Z"), at("2026-10-21T00:00:00Z")));
+        let (from, to) = ("2026-11-02T05:00:00Z", "2026-11-20T05:00:00Z");
+        let days = (at("2026-11-02T00:00:00Z"), at("2026-11-21T00:00:00Z"));
+        assert_eq!(whole(from, to), days, "the stretch before it is older");
+    }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use job::FieldError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use store::{Device, EventId, NewSearch, session_key};
+use store::{Device, EventId, NewSearch, masked_query, session_key};
 use utoipa::ToSchema;
 
 use super::words;
@@ -61,7 +61,8 @@ pub struct SearchBody<'a> {
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, example = "mobile")]
     device: Option<Cow<'a, str>>,
-    /// Where the person came from. What stands behind ? and # is not kept.
+    /// Where the person came from: the address of a web page. What stands before @ and behind ? and # is not kept, without
+    /// consent nothing but its scheme and host; what is no such address is not kept at all.
     #[serde(borrow, default)]
     #[schema(value_type = Option<String>, example = "https://www.example.com/music")]
     referrer: Option<Cow<'a, str>>,
@@ -108,7 +109,7 @@ impl SearchBody<'_> {
         let (Ok(device), Ok(ip), true) = (device, ip, wrong.is_empty()) else { return Err(wrong) };
 
         let consent = self.consent;
-        let query = words::counted(&self.query);
+        let query = words::typed(&self.query);
         let guest = self.user.is_none();
         let session = self.session.as_deref().filter(|_| consent);
         let subject = self.user.as_deref().filter(|_| consent).or(session);
@@ -121,20 +122,20 @@ impl SearchBody<'_> {
             session: session.map(session_key),
             guest,
             consent,
-            query: if consent { query } else { words::anonymous(&query) },
+            query: if consent { query } else { masked_query(&query).into_owned() },
             kind: kind.to_owned(),
             device,
             results: u32::try_from(self.results_count).unwrap_or(u32::MAX),
             // What somebody filters by may be what they are called.
             filters: filters.filter(|_| consent).map(str::to_owned),
-            referrer: referrer.map(|url| words::referrer(url, consent).to_owned()),
+            referrer: referrer.and_then(|url| words::referrer(url, consent)),
             network,
         })
     }
 }
 
 /// A word that counts are broken down by.
-fn is_word(word: &str) -> bool {
+pub fn is_word(word: &str) -> bool {
     (1..=32).contains(&word.len())
         && word.starts_with(|c: char| c.is_ascii_lowercase())
         && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')

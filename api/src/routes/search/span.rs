@@ -1,11 +1,13 @@
-//! Times: whether an event is in time, and from when to when counts are asked for.
+//! What counts are asked for: from when to when, of which kind and device; and whether an event is in time.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use job::clock::after;
-use store::{CLOCKS_APART, Granularity};
+use store::{CLOCKS_APART, Device, Granularity};
+use worker::search::is_near;
 
+use super::reported::is_word;
 use crate::error::ApiError;
 use crate::query::Params;
 
@@ -27,8 +29,12 @@ pub fn of(
     usual: u32,
     now: Timestamp,
 ) -> Result<(Timestamp, Timestamp), ApiError> {
-    let to = params.parsed::<Timestamp>("to")?.unwrap_or(now);
-    let from = match params.parsed::<Timestamp>("from")? {
+    let mut time = |name: &str| match params.parsed::<Timestamp>(name)? {
+        Some(at) if !is_near(at) => Err(ApiError::invalid(name, "a time in the years 1970 to 9000 is expected")),
+        at => Ok(at),
+    };
+    let to = time("to")?.unwrap_or(now);
+    let from = match time("from")? {
         Some(from) => from,
         None => {
             let length = granularity.millis() * i64::from(usual);
@@ -39,6 +45,19 @@ pub fn of(
         return Err(ApiError::invalid("to", "must be after from"));
     }
     Ok((from, to))
+}
+
+/// The kind and the device that counts are asked of; none: all. One that no search can have is refused.
+pub fn group(params: &mut Params) -> Result<(Option<String>, Option<String>), ApiError> {
+    let kind = params.text("kind")?;
+    if kind.as_deref().is_some_and(|kind| !is_word(kind)) {
+        return Err(ApiError::invalid("kind", "1 to 32 of a-z 0-9 _ - are expected, a letter first"));
+    }
+    let device = params.text("device")?;
+    if device.as_deref().is_some_and(|device| device.parse::<Device>().is_err()) {
+        return Err(ApiError::invalid("device", "desktop, mobile, tablet or other is expected"));
+    }
+    Ok((kind, device))
 }
 
 #[cfg(test)]

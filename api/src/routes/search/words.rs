@@ -1,20 +1,24 @@
 //! What people typed, and where they came from, as far as it may be kept.
 
+use axum::http::Uri;
+use axum::http::uri::Scheme;
+use unicode_normalization::UnicodeNormalization;
+
 /// The longest query that is told apart from others, in characters.
 const LONGEST_QUERY: usize = 200;
-/// Digits in a row that may be somebody's number.
-const NUMBER: usize = 6;
-/// What stands for what was taken out.
-const MASK: char = '•';
 
-/// A query as it is counted: lower case, single spaces, at most 200 characters, no control characters.
-pub fn counted(query: &str) -> String {
-    let mut text = String::with_capacity(query.len());
-    for word in query.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+/// A query as it is kept: in compatibility form (NFKC), lower case, single spaces, at most 200 characters, without control
+/// characters and characters that nobody sees.
+pub fn typed(query: &str) -> String {
+    // Lower case may take a character apart: it is composed again.
+    let lower = query.nfkc().flat_map(char::to_lowercase).filter(|c| !is_unseen(*c)).nfc().collect::<String>();
+    let words = lower.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let mut text = String::with_capacity(lower.len());
+    for word in words {
         if !text.is_empty() {
             text.push(' ');
         }
-        text.extend(word.chars().flat_map(char::to_lowercase));
+        text.push_str(word);
     }
     match text.char_indices().nth(LONGEST_QUERY) {
         Some((end, _)) => {
@@ -26,43 +30,24 @@ pub fn counted(query: &str) -> String {
     }
 }
 
-/// The same without what may say who somebody is: addresses, and digits in a row.
-pub fn anonymous(query: &str) -> String {
-    let masked = query.split(' ').map(|word| match word.contains('@') {
-        true => MASK.to_string(),
-        false => without_numbers(word),
-    });
-    masked.collect::<Vec<_>>().join(" ")
+/// Characters of the general category Cf (format), as of Unicode 17.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{180E}'
+        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206F}' | '\u{FEFF}'
+        | '\u{FFF9}'..='\u{FFFB}' | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0001}' | '\u{E0020}'..='\u{E007F}')
 }
 
-/// Digits in a row, also with the signs between them that people write telephone numbers with.
-fn without_numbers(word: &str) -> String {
-    let part = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '/' | '.' | '(' | ')');
-    let (mut out, mut rest) = (String::with_capacity(word.len()), word);
-    while let Some(start) = rest.find(part) {
-        let (before, from) = rest.split_at(start);
-        let end = from.find(|c| !part(c)).unwrap_or(from.len());
-        let (number, after) = from.split_at(end);
-        out.push_str(before);
-        match number.bytes().filter(u8::is_ascii_digit).count() >= NUMBER {
-            true => out.push(MASK),
-            false => out.push_str(number),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
-/// A referrer without what stands behind `?` and `#`; without consent nothing but the place itself.
-pub fn referrer(url: &str, consent: bool) -> &str {
-    let url = url.split(['?', '#']).next().unwrap_or(url);
-    if consent {
-        return url;
-    }
-    let host_from = url.find("://").map_or(0, |at| at + 3);
-    let end = url[host_from..].find('/').map_or(url.len(), |at| host_from + at);
-    &url[..end]
+/// Where somebody came from: scheme and host, with consent the path too. Never what stands before `@` or behind `?` and
+/// `#`. None for what is no address of a web page.
+pub fn referrer(url: &str, consent: bool) -> Option<String> {
+    let page: Uri = url.split('#').next()?.parse().ok()?;
+    let scheme = page.scheme().filter(|scheme| **scheme == Scheme::HTTP || **scheme == Scheme::HTTPS)?;
+    let host = page.host().filter(|host| !host.is_empty())?;
+    let port = page.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let path = if consent { page.path() } else { "" };
+    Some(format!("{scheme}://{host}{port}{path}"))
 }
 
 #[cfg(test)]
@@ -70,24 +55,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queries_are_counted_together_whatever_their_case_and_spaces() {
-        assert_eq!(counted("  Piano\tLESSONS \n Łódź "), "piano lessons łódź");
-        assert_eq!(counted("a\u{0}b\u{7}"), "a b");
-        assert_eq!(counted(" \n "), "");
-        assert_eq!(counted(&"ü ".repeat(500)).chars().count(), 199);
-    }
-
-    #[test]
-    fn what_may_name_somebody_is_taken_out() {
-        assert_eq!(anonymous("piano with ana@example.com"), "piano with •");
-        assert_eq!(anonymous("call +49-170/1234567 now"), "call • now");
-        assert_eq!(anonymous("maths grade 10 2026"), "maths grade 10 2026");
+    fn queries_are_counted_together_whatever_their_case_form_and_spaces() {
+        assert_eq!(typed("  Piano\tLESSONS \n Łódź "), "piano lessons łódź");
+        assert_eq!(typed("a\u{0}b\u{7}"), "a b");
+        assert_eq!(typed(" \n "), "");
+        assert_eq!(typed(&"ü ".repeat(500)).chars().count(), 199);
+        for (composed, other) in [
+            ("łódź", "Ło\u{301}dz\u{301}"),
+            ("piano", "ｐｉａｎｏ"),
+            ("piano", "pi\u{AD}a\u{200B}no\u{FEFF}"),
+            ("ana@x", "ana＠x"),
+        ] {
+            assert_eq!(typed(other), composed);
+        }
+        assert_eq!(typed("İ"), typed("i\u{307}"));
     }
 
     #[test]
     fn a_referrer_loses_what_may_say_too_much() {
-        assert_eq!(referrer("https://a.test/b/c?q=ana#x", true), "https://a.test/b/c");
-        assert_eq!(referrer("https://a.test/b/c?q=ana", false), "https://a.test");
-        assert_eq!(referrer("a.test/b", false), "a.test");
+        for (url, with, without) in [
+            ("https://a.test/b/c?q=ana#x", Some("https://a.test/b/c"), Some("https://a.test")),
+            ("http://a.test:8080/b", Some("http://a.test:8080/b"), Some("http://a.test:8080")),
+            ("https://ana:secret@a.test/b", Some("https://a.test/b"), Some("https://a.test")),
+            ("https://a.test", Some("https://a.test/"), Some("https://a.test")),
+            ("mailto:ana@example.com", None, None),
+            ("android-app://com.example.ana/", None, None),
+            ("https:\\\\a.test\\ana", None, None),
+            ("https://a.test\\ana@b.test", None, None),
+            ("a.test/b", None, None),
+            ("/ana", None, None),
+            ("", None, None),
+        ] {
+            assert_eq!(referrer(url, true).as_deref(), with, "{url}");
+            assert_eq!(referrer(url, false).as_deref(), without, "{url}");
+        }
     }
 }

@@ -265,7 +265,7 @@ impl Bench {
         let prefix = format!("postrider-bench-{:016x}", Chance::system().bits());
         let queue = QueueName::new(queue)?;
         // As `[queues.search]` has it.
-        let completed_counts = [(QueueName::new("search")?, 50)].into();
+        let completed_counts = [(QueueName::new("search")?, 0)].into();
         let settings = Settings { queues: vec![queue.clone()], completed_counts, ..Settings::default() };
         let (mut redis, mut files, mut scratch) = (None, Vec::new(), None);
         let broker: Arc<dyn Broker> = match (&backend.redis, &backend.sqlite) {

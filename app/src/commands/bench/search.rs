@@ -121,8 +121,8 @@ async fn ingest(bench: &Bench, batches: u64, figures: &mut Figures) -> anyhow::R
     let hour = Granularity::Hour.floor(now);
     let mut searches = 0;
     for start in [job::clock::from_ms(hour.as_millisecond() - Granularity::Hour.millis()), hour] {
-        let (rules, token) = (worker::search::SearchSettings::default().rules, bench.ids.next(&bench.queue).uuid());
-        searches += bench.store.roll_search_window(Granularity::Hour, start, &rules, token, now).await?.searches;
+        let rules = worker::search::SearchSettings::default().rules;
+        searches += bench.store.roll_search_window(Granularity::Hour, start, &rules, now).await?.searches;
     }
     if searches != batches * SEARCHES {
         bail!("{searches} searches are in the store; {} were sent", batches * SEARCHES);
@@ -195,7 +195,7 @@ async fn count(bench: &Bench, events: u64, figures: &mut Figures) -> anyhow::Res
         })
     };
     let began = Instant::now();
-    let asked = Some((day, Granularity::Day.next(day)));
+    let asked = worker::search::Wanted::All(day, Granularity::Day.next(day));
     let done = worker::search::roll_up(&context, asked, || false).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
     let took = began.elapsed().as_secs_f64();
     end.store(true, Ordering::Relaxed);

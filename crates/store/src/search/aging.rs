@@ -5,8 +5,9 @@
 
 use jiff::Timestamp;
 
+use super::state;
 use super::window::from_ms;
-use crate::db::{At, Record, Row, Session, Store};
+use crate::db::{At, Record, Row, Store};
 use crate::error::StoreError;
 
 struct Until(Option<Timestamp>);
@@ -28,23 +29,45 @@ impl Record for Piece {
     }
 }
 
-/// Searches and interactions from before `before`, at most `limit` of each.
-pub(crate) async fn events(session: &mut Session, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    let mut taken = 0;
-    for text in [
-        "DELETE FROM search_interactions WHERE (id, occurred_at) IN (
-             SELECT id, occurred_at FROM search_interactions
-             WHERE occurred_at < $1 AND (search_at IS NULL OR search_at < $1) ORDER BY occurred_at LIMIT $2)",
-        "DELETE FROM searches WHERE (id, occurred_at) IN (
-             SELECT id, occurred_at FROM searches WHERE occurred_at < $1 ORDER BY occurred_at LIMIT $2)",
-    ] {
-        let rows = session.sql(text).bind(At(before)).bind(i64::from(limit)).run().await?;
-        taken = taken.max(rows);
-    }
-    Ok(taken)
-}
-
 impl Store {
+    /// Takes out searches and interactions from before `before`, at most `limit` of each; answers of which more: how many.
+    pub(crate) async fn take_out_search_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
+        let mut session = self.begin().await?;
+        state::events_go(&mut session, before).await?;
+        let mut taken = 0;
+        for text in [
+            "DELETE FROM search_interactions WHERE (id, occurred_at) IN (
+                 SELECT id, occurred_at FROM search_interactions
+                 WHERE occurred_at < $1 AND (search_at IS NULL OR search_at < $1) ORDER BY occurred_at LIMIT $2)",
+            "DELETE FROM searches WHERE (id, occurred_at) IN (
+                 SELECT id, occurred_at FROM searches WHERE occurred_at < $1 ORDER BY occurred_at LIMIT $2)",
+        ] {
+            let rows = session.sql(text).bind(At(before)).bind(i64::from(limit)).run().await?;
+            taken = taken.max(rows);
+        }
+        session.commit().await?;
+        Ok(u32::try_from(taken).unwrap_or(limit))
+    }
+
+    /// Takes out what was counted of queries by the hour, from before `before`, at most `limit` rows; answers how many.
+    pub(crate) async fn take_out_hourly_queries(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
+        let mut session = self.begin().await?;
+        state::queries_go(&mut session, before).await?;
+        let taken = session
+            .sql(
+                "DELETE FROM search_queries
+                 WHERE (granularity, starts_at, query) IN (
+                     SELECT granularity, starts_at, query FROM search_queries
+                     WHERE granularity = 'hour' AND starts_at < $1 ORDER BY starts_at, query LIMIT $2)",
+            )
+            .bind(At(before))
+            .bind(i64::from(limit))
+            .run()
+            .await?;
+        session.commit().await?;
+        Ok(u32::try_from(taken).unwrap_or(limit))
+    }
+
     /// Takes out the next guests' searches from before `before`, with what was done with them: those of a stretch of time
     /// that holds at most about `limit` of them. Answers how many; less than `limit`: there are no more.
     ///

@@ -42,7 +42,7 @@ words! {
     }
 }
 
-/// The id of an event: a UUID (lower case, hyphens) is its own key, another text has its hash for one.
+/// The id of an event: a UUID with hyphens, in any case, is its own key, another text has its hash for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventId {
     /// What it is known by.
@@ -65,14 +65,38 @@ impl EventId {
 }
 
 fn canonical(text: &str) -> Option<Uuid> {
-    let lower = text.len() == 36 && !text.bytes().any(|b| b.is_ascii_uppercase());
-    Uuid::try_parse(text).ok().filter(|_| lower)
+    // Not those that are written in another way: their text would be lost.
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
+}
+
+/// Whose id a subject's is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SubjectOf {
+    /// A user's.
+    User,
+    /// That of a guest's session.
+    Guest,
+    /// Either: what has this id, of whichever of the two.
+    #[default]
+    Either,
+}
+
+impl SubjectOf {
+    /// What subjects of this id are told apart by.
+    pub(super) fn keys(self, subject: &str) -> Vec<Uuid> {
+        let (user, guest) = (subject_key(subject, false), subject_key(subject, true));
+        match self {
+            Self::User => vec![user],
+            Self::Guest => vec![guest],
+            Self::Either => vec![user, guest],
+        }
+    }
 }
 
 /// What a subject (a user's id, or that of a guest's session) is told apart by.
 #[must_use]
-pub fn subject_key(subject: &str) -> Uuid {
-    hashed("subject", subject)
+pub fn subject_key(subject: &str, guest: bool) -> Uuid {
+    hashed(if guest { "guest" } else { "subject" }, subject)
 }
 
 /// What a session is told apart by.
@@ -159,7 +183,8 @@ mod tests {
     fn a_uuid_is_its_own_key_and_another_text_has_one() {
         let uuid = "01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77";
         assert_eq!(EventId::new(uuid), EventId { key: Uuid::try_parse(uuid).unwrap(), text: None });
-        for text in ["s1", "01983B5C-7F1E-7A00-9C1F-2F6D8E1B4A77", "01983b5c7f1e7a009c1f2f6d8e1b4a77"] {
+        assert_eq!(EventId::new(&uuid.to_uppercase()), EventId::new(uuid), "RFC 9562 §4: their case says nothing");
+        for text in ["s1", "01983b5c7f1e7a009c1f2f6d8e1b4a77"] {
             let id = EventId::new(text);
             assert_eq!((id.text.as_deref(), id.key.get_version_num()), (Some(text), 8));
             assert_eq!(id, EventId::new(text));
@@ -168,7 +193,8 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_and_a_session_of_the_same_name_are_two() {
-        assert_ne!(subject_key("a"), session_key("a"));
+    fn a_user_a_guest_and_a_session_of_the_same_name_are_three() {
+        let keys = [subject_key("a", false), subject_key("a", true), session_key("a")];
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
     }
 }

@@ -1,21 +1,22 @@
 //! Writing a batch of events, in one transaction.
 //!
-//! 1. What erased subjects did before they were erased is left out.
+//! 1. What erased subjects did before they were erased is left out (`erased`).
 //! 2. Searches are appended; one whose id and time are there already changes nothing.
 //! 3. Interactions are appended with the time of their search, if it is known by now; if not they wait (`settle`).
-//! 4. A search that comes so late that its interactions may count as orphans takes them over.
+//! 4. A search that is written so late that its interactions may count as orphans takes them over.
 //! 5. The hours whose counts this changes are marked, in the same transaction: what is written gets counted.
 //!
 //! Postgres takes a batch as columns (UNNEST), SQLite as rows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
+use super::erased;
 use super::event::{NewInteraction, NewSearch, subject_key};
-use super::marks::{self, slot_of};
+use super::marks::{self, Mark};
 use super::rules::{CLOCKS_APART, SearchRules, after, before, ms};
 use super::settle::{Resolved, resolving};
 use super::window::Granularity;
@@ -23,7 +24,7 @@ use crate::db::{At, Backend, Column, Record, Row, Session, Store};
 use crate::error::StoreError;
 
 /// Rows in one statement on SQLite.
-const ROWS: usize = 100;
+pub(super) const ROWS: usize = 100;
 
 /// A batch of events.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +35,8 @@ pub struct SearchBatch<'a> {
     pub interactions: &'a [NewInteraction],
     /// When the batch was accepted.
     pub received_at: Timestamp,
+    /// When it is written: it may have waited in a queue.
+    pub written_at: Timestamp,
     /// The batch's own id: the same when it is written again.
     pub token: Uuid,
 }
@@ -47,16 +50,8 @@ pub struct Ingested {
     pub interactions: u64,
     /// Of these, such as wait for their search.
     pub waiting: u64,
-    /// Events of subjects that were erased meanwhile.
+    /// Searches of subjects that were erased meanwhile.
     pub erased: u64,
-}
-
-struct Erasure(Uuid, Timestamp);
-
-impl Record for Erasure {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get("subject")?, row.get::<At>("erased_at")?.into()))
-    }
 }
 
 struct SearchAt(Option<Timestamp>);
@@ -90,8 +85,10 @@ impl Store {
     async fn ingest(&self, batch: &SearchBatch<'_>, rules: &SearchRules) -> Result<Ingested, StoreError> {
         let backend = self.backend();
         let mut session = self.begin().await?;
-        let erased = erasures(&mut session, backend, batch.searches).await?;
-        let searches: Vec<&NewSearch> = batch.searches.iter().filter(|search| !is_erased(search, &erased)).collect();
+        let gone = erased::searches(&mut session, backend, batch).await?;
+        let searches: Vec<&NewSearch> = batch.searches.iter().filter(|s| !gone.contains(&s.id.key)).collect();
+        let interactions: Vec<&NewInteraction> =
+            batch.interactions.iter().filter(|i| !gone.contains(&i.search)).collect();
         let mut done = Ingested { erased: (batch.searches.len() - searches.len()) as u64, ..Ingested::default() };
         done.searches = insert_searches(&mut session, backend, &searches, batch.received_at).await?;
         let mut hours: BTreeSet<Timestamp> = searches
@@ -100,22 +97,18 @@ impl Store {
             .flat_map(|search| [search.at, before(search.at, rules.typeahead)])
             .map(|at| Granularity::Hour.floor(at))
             .collect();
-        let found = insert_interactions(&mut session, backend, batch, rules).await?;
+        let found = insert_interactions(&mut session, backend, &interactions, batch.received_at, rules).await?;
         done.interactions = found.len() as u64;
         done.waiting = found.iter().filter(|SearchAt(at)| at.is_none()).count() as u64;
         hours.extend(found.iter().filter_map(|SearchAt(at)| at.map(|at| Granularity::Hour.floor(at))));
         // An interaction is not much older than its search; one that waits is no orphan before its time.
         let patience = rules.orphan_after.saturating_sub(CLOCKS_APART * 2);
-        let late: Vec<Uuid> = searches
-            .iter()
-            .filter(|search| after(search.at, patience) < batch.received_at)
-            .map(|search| search.id.key)
-            .collect();
+        let late: Vec<&NewSearch> =
+            searches.iter().filter(|search| after(search.at, patience) < batch.written_at).copied().collect();
         for resolved in adopt(&mut session, backend, &late, rules).await? {
             hours.extend(resolved.hours());
         }
-        marks::set(&mut session, Granularity::Hour, &hours, slot_of(batch.token), batch.token, batch.received_at)
-            .await?;
+        marks::set(&mut session, Granularity::Hour, &hours, Mark::of(batch.token), batch.received_at).await?;
         session.commit().await?;
         Ok(done)
     }
@@ -127,45 +120,8 @@ fn no_partition(error: &sqlx::Error) -> bool {
     refusal.is_some_and(|e| e.code().as_deref() == Some("23514") && e.constraint().is_none())
 }
 
-fn is_erased(search: &NewSearch, erased: &HashMap<Uuid, Timestamp>) -> bool {
-    let subject = search.subject.as_deref().filter(|_| !erased.is_empty());
-    subject.is_some_and(|subject| erased.get(&subject_key(subject)).is_some_and(|since| search.at <= *since))
-}
-
-/// The subjects of these searches that were erased, and when.
-async fn erasures(
-    session: &mut Session,
-    backend: Backend,
-    searches: &[NewSearch],
-) -> Result<HashMap<Uuid, Timestamp>, StoreError> {
-    let subjects: BTreeSet<Uuid> = searches.iter().filter_map(|s| s.subject.as_deref()).map(subject_key).collect();
-    let subjects: Vec<Uuid> = subjects.into_iter().collect();
-    let mut found: Vec<Erasure> = Vec::new();
-    match backend {
-        _ if subjects.is_empty() => {}
-        Backend::Postgres => {
-            let statement = session.sql("SELECT subject, erased_at FROM search_erasures WHERE subject = ANY($1)");
-            found = statement.bind(Column(subjects)).all().await?;
-        }
-        Backend::Sqlite => {
-            for some in subjects.chunks(ROWS) {
-                let text = format!(
-                    "SELECT subject, erased_at FROM search_erasures WHERE subject IN ({})",
-                    places(some.len(), 1, 1)
-                );
-                let mut statement = session.sql(AssertSqlSafe(text)).unprepared();
-                for subject in some {
-                    statement = statement.bind(*subject);
-                }
-                found.extend(statement.all::<Erasure>().await?);
-            }
-        }
-    }
-    Ok(found.into_iter().map(|Erasure(subject, at)| (subject, at)).collect())
-}
-
 /// `count` places, or rows of `width` places in brackets, from `$first`.
-fn places(count: usize, width: usize, first: usize) -> String {
+pub(super) fn places(count: usize, width: usize, first: usize) -> String {
     let row = |n: usize| {
         let row: Vec<String> = (0..width).map(|column| format!("${}", first + n * width + column)).collect();
         if width == 1 { row.concat() } else { format!("({})", row.join(", ")) }
@@ -189,7 +145,7 @@ async fn insert_searches(
     if searches.is_empty() {
         return Ok(0);
     }
-    let searcher = |search: &NewSearch| search.subject.as_deref().map(subject_key);
+    let searcher = |search: &NewSearch| search.subject.as_deref().map(|subject| subject_key(subject, search.guest));
     if backend == Backend::Postgres {
         macro_rules! column {
             ($value:expr) => {
@@ -267,10 +223,10 @@ async fn insert_searches(
 async fn insert_interactions(
     session: &mut Session,
     backend: Backend,
-    batch: &SearchBatch<'_>,
+    interactions: &[&NewInteraction],
+    received_at: Timestamp,
     rules: &SearchRules,
 ) -> Result<Vec<SearchAt>, StoreError> {
-    let interactions = batch.interactions;
     let times = || interactions.iter().map(|i| i.at);
     let (Some(first), Some(last)) = (times().min(), times().max()) else { return Ok(Vec::new()) };
     // What no search of these interactions can be outside of: few partitions are looked at.
@@ -300,7 +256,7 @@ async fn insert_interactions(
             )
             .bind(column!(|i| i.id.key))
             .bind(column!(|i| i.id.text.as_deref()))
-            .bind(At(batch.received_at))
+            .bind(At(received_at))
             .bind(column!(|i| At(i.at)))
             .bind(column!(|i| i.search))
             .bind(column!(|i| i.kind.as_str()))
@@ -346,7 +302,7 @@ async fn insert_interactions(
         if some.len() < ROWS {
             statement = statement.unprepared();
         }
-        statement = statement.bind(ms(rules.attribution)).bind(ms(CLOCKS_APART)).bind(At(batch.received_at));
+        statement = statement.bind(ms(rules.attribution)).bind(ms(CLOCKS_APART)).bind(At(received_at));
         for i in some {
             statement = statement
                 .bind(i.id.key)
@@ -367,23 +323,28 @@ async fn insert_interactions(
 async fn adopt(
     session: &mut Session,
     backend: Backend,
-    late: &[Uuid],
+    late: &[&NewSearch],
     rules: &SearchRules,
 ) -> Result<Vec<Resolved>, StoreError> {
+    let Some(first) = late.iter().map(|search| search.at).min() else { return Ok(Vec::new()) };
+    // Few partitions are looked at.
+    let first = before(first, CLOCKS_APART);
     let mut resolved = Vec::new();
-    let some_of = if backend == Backend::Postgres { late.len().max(1) } else { ROWS };
-    for some in late.chunks(some_of) {
+    for some in late.chunks(if backend == Backend::Postgres { late.len() } else { ROWS }) {
         let which = match backend {
-            Backend::Postgres => "search_id = ANY($3)".to_owned(),
-            Backend::Sqlite => format!("search_id IN ({})", places(some.len(), 1, 3)),
+            Backend::Postgres => "search_id = ANY($4)".to_owned(),
+            Backend::Sqlite => format!("search_id IN ({})", places(some.len(), 1, 4)),
         };
-        let statement = session.sql(AssertSqlSafe(resolving(backend, &which))).unprepared();
-        let mut statement = statement.bind(ms(rules.attribution)).bind(ms(CLOCKS_APART));
+        let text = resolving(backend, &format!("i.occurred_at >= $3 AND {which}"));
+        let statement = session.sql(AssertSqlSafe(text)).unprepared();
+        let mut statement = statement.bind(ms(rules.attribution)).bind(ms(CLOCKS_APART)).bind(At(first));
         match backend {
-            Backend::Postgres => statement = statement.bind(Column(some.to_vec())),
+            Backend::Postgres => {
+                statement = statement.bind(Column(some.iter().map(|search| search.id.key).collect::<Vec<Uuid>>()));
+            }
             Backend::Sqlite => {
-                for id in some {
-                    statement = statement.bind(*id);
+                for search in some {
+                    statement = statement.bind(search.id.key);
                 }
             }
         }

@@ -4,6 +4,7 @@
 //!    window, so that those who ingest at the same time rarely wait for each other.
 //! 2. A roll-up reads the marks, then the events, and takes away the marks that still have the token it has read: what was
 //!    written meanwhile has changed it, and is counted by the next one.
+//! 3. An hour that was counted marks its day in a row of this count's own: another count does not overwrite it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +42,8 @@ impl Record for DirtyWindow {
     }
 }
 
-/// A mark as it was read.
+/// A mark.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     slot: i64,
     token: Uuid,
@@ -56,14 +58,16 @@ impl Record for Mark {
 impl Mark {
     /// The mark that who has this token leaves.
     pub(super) fn of(token: Uuid) -> Self {
-        Self { slot: slot_of(token), token }
+        // The last bits of a job's id are its queue's: those before them differ.
+        Self { slot: i64::try_from((token.as_u128() >> 16) % SLOTS).unwrap_or(0), token }
     }
-}
 
-/// The slot of who has this token.
-pub(super) fn slot_of(token: Uuid) -> i64 {
-    // The last bits of a job's id are its queue's: those before them differ.
-    i64::try_from((token.as_u128() >> 16) % SLOTS).unwrap_or(0)
+    /// The mark that an hour leaves at its day: in a row of who counts both, under the hour's own turn, so that who has read
+    /// the one of an earlier hour does not take this one away.
+    pub(super) fn of_turns(counts: i64, hour: i64) -> Self {
+        let slots = i64::try_from(SLOTS).unwrap_or(0);
+        Self { slot: counts.saturating_add(slots), token: Uuid::from_u128(hour.unsigned_abs().into()) }
+    }
 }
 
 /// Marks windows.
@@ -71,8 +75,7 @@ pub(super) async fn set(
     session: &mut Session,
     granularity: Granularity,
     windows: &BTreeSet<Timestamp>,
-    slot: i64,
-    token: Uuid,
+    mark: Mark,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     // In their order: who waits for a row never holds a later one.
@@ -85,8 +88,8 @@ pub(super) async fn set(
             )
             .bind(granularity)
             .bind(At(*starts_at))
-            .bind(slot)
-            .bind(token)
+            .bind(mark.slot)
+            .bind(mark.token)
             .bind(At(now))
             .run()
             .await?;
@@ -205,7 +208,7 @@ impl Store {
                 start = granularity.next(start);
             }
             let mut session = self.begin().await?;
-            set(&mut session, granularity, &windows, slot_of(token), token, now).await?;
+            set(&mut session, granularity, &windows, Mark::of(token), now).await?;
             session.commit().await?;
         }
         Ok(())

@@ -268,6 +268,30 @@ impl Store {
     }
 }
 
+impl Store {
+    /// When one of the windows that begin in `from..to` was last counted; none was: `None`.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn searches_counted_at(&self, from: Timestamp, to: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        struct Last(Option<Timestamp>);
+        impl Record for Last {
+            fn read(row: &Row) -> Result<Self, StoreError> {
+                Ok(Self(row.get::<Option<At>>("rolled_at")?.map(Timestamp::from)))
+            }
+        }
+        let last: Option<Last> = self
+            .read()
+            .await?
+            .sql("SELECT MAX(rolled_at) AS rolled_at FROM search_windows WHERE starts_at >= $1 AND starts_at < $2")
+            .bind(At(from))
+            .bind(At(to))
+            .optional()
+            .await?;
+        Ok(last.and_then(|Last(at)| at))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

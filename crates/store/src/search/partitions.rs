@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sqlx::AssertSqlSafe;
 
+use super::state;
 use crate::db::{At, Backend, Record, Row, Store};
 use crate::error::StoreError;
 
@@ -100,6 +101,7 @@ impl Store {
                 }
                 let mut session = self.begin().await?.patient(Duration::from_secs(60));
                 session.sql(LOCK_PATIENCE).run().await?;
+                state::events_go(&mut session, month(before, 0)).await?;
                 match session.sql(AssertSqlSafe(format!("DROP TABLE {name}"))).unprepared().run().await {
                     Ok(_) => {
                         session.commit().await?;

@@ -12,7 +12,7 @@ use crate::words::words;
 
 /// Added to both sides of a growth, so that 1 after 0 is no sensation.
 const SMOOTHING: u32 = 5;
-/// Searches that a query must have to be trending, or a problem.
+/// Searches that a query must have to be trending, or a problem; searches without a result, to be told of.
 const FLOOR: u32 = 5;
 /// How long a day may still change after its end, and a day to spare.
 const UNSETTLED_MS: i64 = 3 * 24 * 3_600_000;
@@ -27,7 +27,8 @@ words! {
         /// At least 5 searches, of which half found fewer than 3 results, or none was clicked: the most searches that
         /// went wrong.
         Problem = "problem",
-        /// Those that found nothing: where that grew most, (now + 5) / (before + 5).
+        /// Found nothing at least 5 times and more often than in the window before: where that grew most,
+        /// (now + 5) / (before + 5).
         Zero = "zero",
     }
 }
@@ -133,7 +134,7 @@ impl Store {
                 "CASE WHEN n.clicked = 0 THEN n.searches ELSE n.few_results END DESC, n.searches DESC".to_owned(),
             ),
             QuerySort::Zero => (
-                "n.zero_results > 0".to_owned(),
+                format!("n.zero_results >= {FLOOR} AND n.zero_results > COALESCE(b.zero_results, 0)"),
                 format!("{} DESC, n.zero_results DESC", growth("n.zero_results", "b.zero_results")),
             ),
         };

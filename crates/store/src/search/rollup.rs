@@ -3,50 +3,44 @@
 //! 1. It draws a turn, reads the window's marks, then counts all of its searches anew.
 //! 2. In one transaction: the window's row takes the turn, or the count is dropped because a later turn was quicker; the
 //!    rows of the window are removed, so that queries which vanished leave; the new ones are written; the marks that it had
-//!    read go, unless they have changed. An hour marks its day.
+//!    read go, unless they have changed. An hour marks its day, with a mark of its own that nobody overwrites.
 //! 3. A day is counted hour by hour, and each of its hours that is marked is written on the way: the events are read once.
 //!    Its queries are the sums of its hours'; its other counts are taken from the events, for medians and different
 //!    searchers cannot be added up.
+//! 4. A day whose hourly queries may have gone with their age has its queries from the events, too. A window some of whose
+//!    events may have gone stays as it was counted.
+//! 5. A window of too many kinds is read once more, with the most frequent ones known (`tally`).
 //!
 //! So twice is harmless, at the same time too: what the last turn has seen stands, and what it has not seen is marked.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
-use uuid::Uuid;
 
+use super::counted::{insert_metrics, insert_queries, sum_queries};
 use super::facts::Fact;
-use super::marks::{self, Mark, slot_of};
-use super::metrics::{ALL, SearchMetrics};
+use super::marks::{self, Mark};
 use super::rules::SearchRules;
-use super::tally::{QueryCounts, Tally};
+use super::state;
+use super::tally::{MOST_KINDS, Tally};
 use super::window::Granularity;
-use crate::db::{At, Backend, Column, Record, Row, Session, Store};
+use crate::db::{At, Record, Row, Session, Store};
 use crate::error::StoreError;
 
-/// Rows of queries in one statement: Postgres takes columns, SQLite rows.
-const COLUMN_ROWS: usize = 10_000;
-const VALUES_ROWS: usize = 200;
 /// How long one statement may take: a day's queries are summed in one.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-struct Turn(i64);
-
-impl Record for Turn {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get("turn")?))
-    }
-}
-
 /// A window that was counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RolledWindow {
     /// Its searches, without those that were folded.
     pub searches: u64,
-    /// Whether it was written; if not, another count with a later turn was.
+    /// Whether it was written; if not, another count with a later turn was, or it is as it was (`kept`).
     pub written: bool,
+    /// Some of its events have gone with their age: it stays as it was counted.
+    pub kept: bool,
     /// Hours that were written: itself, or those of the day.
     pub hours: u64,
 }
@@ -63,9 +57,25 @@ struct Count {
     orphans: u64,
 }
 
+struct Kind(String);
+
+impl Record for Kind {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self(row.get("kind")?))
+    }
+}
+
+struct Counted;
+
+impl Record for Counted {
+    fn read(_: &Row) -> Result<Self, StoreError> {
+        Ok(Self)
+    }
+}
+
 impl Store {
     /// Counts the window of this length that begins at `starts_at`; with a day, those of its hours that hold events which
-    /// are not counted yet. `token` is this call's own.
+    /// are not counted yet.
     ///
     /// # Errors
     /// As the database says; then windows that are not written are as they were.
@@ -74,39 +84,62 @@ impl Store {
         granularity: Granularity,
         starts_at: Timestamp,
         rules: &SearchRules,
-        token: Uuid,
         now: Timestamp,
     ) -> Result<RolledWindow, StoreError> {
-        if granularity == Granularity::Hour {
-            let mut count = self.begin_count(granularity, starts_at).await?;
-            self.read_hour(&mut count, None, rules).await?;
-            return self.write_count(count, token, now).await;
+        if granularity == Granularity::Day {
+            return self.roll_search_day(starts_at, rules, now).await;
         }
-        let mut day = self.begin_count(granularity, starts_at).await?;
-        let (mut start, end, mut hours) = (starts_at, granularity.next(starts_at), 0);
-        while start < end {
-            let mut hour = self.begin_count(Granularity::Hour, start).await?;
-            if hour.marks.is_empty() {
-                let next = Granularity::Hour.next(start);
-                self.each_search_fact(start, next, rules, false, |fact| day.tally.add(&fact)).await?;
-                day.orphans += self.count_orphans(start, next).await?;
-            } else {
-                self.read_hour(&mut hour, Some(&mut day), rules).await?;
-                hours += u64::from(self.write_count(hour, token, now).await?.written);
-            }
-            start = Granularity::Hour.next(start);
-        }
-        // The mark that its own hours have left is as good as read: they were counted with it.
-        day.marks.push(Mark::of(token));
-        let rolled = self.write_count(day, token, now).await?;
-        Ok(RolledWindow { hours, ..rolled })
+        let mut hour = self.begin_count(granularity, starts_at, true).await?;
+        self.read_hour(&mut hour, None, rules).await?;
+        let mark = Mark::of_turns(hour.turn, hour.turn);
+        self.write_count(hour, mark, now).await
     }
 
-    async fn begin_count(&self, granularity: Granularity, starts_at: Timestamp) -> Result<Count, StoreError> {
-        let turn = self.draw_turn().await?;
+    async fn roll_search_day(
+        &self,
+        starts_at: Timestamp,
+        rules: &SearchRules,
+        now: Timestamp,
+    ) -> Result<RolledWindow, StoreError> {
+        let with_queries = state::gone(&mut self.read().await?).await?.has_queries_of(starts_at);
+        let mut day = self.begin_count(Granularity::Day, starts_at, with_queries).await?;
+        let mut written = 0;
+        for start in hours_of(starts_at) {
+            let mut hour = self.begin_count(Granularity::Hour, start, true).await?;
+            if hour.marks.is_empty() {
+                self.read_again(&mut day.tally, Granularity::Hour, start, rules).await?;
+                day.orphans += self.count_orphans(start, Granularity::Hour.next(start)).await?;
+            } else {
+                self.read_hour(&mut hour, Some(&mut day), rules).await?;
+                // The mark that its own hour leaves is as good as read: it was counted with it.
+                let mark = Mark::of_turns(day.turn, hour.turn);
+                let rolled = self.write_count(hour, mark, now).await?;
+                if rolled.written {
+                    day.marks.push(mark);
+                }
+                written += rolled.hours;
+            }
+        }
+        if day.tally.has_too_many_kinds() {
+            day.tally = Tally::of_kinds(self.frequent_kinds(&day).await?, with_queries);
+            for start in hours_of(starts_at) {
+                self.read_again(&mut day.tally, Granularity::Hour, start, rules).await?;
+            }
+        }
+        let mark = Mark::of_turns(day.turn, day.turn);
+        let rolled = self.write_count(day, mark, now).await?;
+        Ok(RolledWindow { hours: written, ..rolled })
+    }
+
+    async fn begin_count(
+        &self,
+        granularity: Granularity,
+        starts_at: Timestamp,
+        with_queries: bool,
+    ) -> Result<Count, StoreError> {
+        let turn = state::draw_turn(&mut self.write_one().await?).await?;
         let marks = marks::of(&mut self.read().await?, granularity, starts_at).await?;
-        let tally = Tally::new(granularity == Granularity::Hour);
-        Ok(Count { granularity, starts_at, turn, marks, tally, orphans: 0 })
+        Ok(Count { granularity, starts_at, turn, marks, tally: Tally::new(with_queries), orphans: 0 })
     }
 
     /// Counts an hour's events, and counts them for its day too.
@@ -128,14 +161,56 @@ impl Store {
         if let Some(day) = day {
             day.orphans += hour.orphans;
         }
+        if hour.tally.has_too_many_kinds() {
+            hour.tally = Tally::of_kinds(self.frequent_kinds(hour).await?, true);
+            self.read_again(&mut hour.tally, hour.granularity, start, rules).await?;
+        }
         Ok(())
     }
 
-    /// Replaces what was counted of the window before, unless a later turn was quicker.
-    async fn write_count(&self, count: Count, token: Uuid, now: Timestamp) -> Result<RolledWindow, StoreError> {
+    /// Counts the searches of a window for `tally` alone.
+    async fn read_again(
+        &self,
+        tally: &mut Tally,
+        granularity: Granularity,
+        starts_at: Timestamp,
+        rules: &SearchRules,
+    ) -> Result<(), StoreError> {
+        let (end, with_queries) = (granularity.next(starts_at), tally.has_queries());
+        self.each_search_fact(starts_at, end, rules, with_queries, |fact| tally.add(&fact)).await
+    }
+
+    /// The kinds of most of a window's searches.
+    async fn frequent_kinds(&self, count: &Count) -> Result<HashSet<String>, StoreError> {
+        let kinds: Vec<Kind> = self
+            .read()
+            .await?
+            .patient(PATIENCE)
+            .sql(
+                "SELECT kind FROM searches WHERE occurred_at >= $1 AND occurred_at < $2
+                 GROUP BY kind ORDER BY COUNT(*) DESC, kind LIMIT $3",
+            )
+            .bind(At(count.starts_at))
+            .bind(At(count.granularity.next(count.starts_at)))
+            .bind(i64::try_from(MOST_KINDS).unwrap_or(i64::MAX))
+            .all()
+            .await?;
+        Ok(kinds.into_iter().map(|Kind(kind)| kind).collect())
+    }
+
+    /// Replaces what was counted of the window before, unless a later turn was quicker. An hour leaves `mark` at its day.
+    async fn write_count(&self, count: Count, mark: Mark, now: Timestamp) -> Result<RolledWindow, StoreError> {
         let Count { granularity, starts_at, turn, marks: read, tally, orphans } = count;
         let searches = tally.searches();
         let mut session = self.begin().await?.patient(PATIENCE);
+        // After the events were read: if some had gone by then, it is known by now.
+        if state::gone(&mut session).await?.has_events_of(starts_at)
+            && is_counted(&mut session, granularity, starts_at).await?
+        {
+            marks::clear(&mut session, granularity, starts_at, &read).await?;
+            session.commit().await?;
+            return Ok(RolledWindow { kept: true, ..RolledWindow::default() });
+        }
         let ours = session
             .sql(
                 "INSERT INTO search_windows (granularity, starts_at, turn, rolled_at, searches) VALUES ($1, $2, $3, $4, $5)
@@ -151,7 +226,7 @@ impl Store {
             .run()
             .await?;
         if ours == 0 {
-            return Ok(RolledWindow { searches, written: false, hours: 0 });
+            return Ok(RolledWindow { searches, ..RolledWindow::default() });
         }
         for table in ["search_metrics", "search_queries"] {
             session
@@ -161,147 +236,43 @@ impl Store {
                 .run()
                 .await?;
         }
+        // One by one, between two statements: putting cells together takes its time, too.
         for metrics in tally.metrics(starts_at, orphans) {
             insert_metrics(&mut session, granularity, &metrics).await?;
         }
         match tally.into_queries() {
-            Some(queries) => {
-                insert_queries(&mut session, self.backend(), starts_at, queries).await?;
-                let day = BTreeSet::from([Granularity::Day.floor(starts_at)]);
-                marks::set(&mut session, Granularity::Day, &day, slot_of(token), token, now).await?;
+            Some(queries) => insert_queries(&mut session, self.backend(), granularity, starts_at, queries).await?,
+            None => {
+                sum_queries(&mut session, starts_at, granularity.next(starts_at)).await?;
+                if state::gone(&mut session).await?.has_queries_of(starts_at) {
+                    // They are going just now: nothing is written, and the next count takes the events.
+                    return Ok(RolledWindow { searches, ..RolledWindow::default() });
+                }
             }
-            None => sum_queries(&mut session, starts_at, granularity.next(starts_at)).await?,
+        }
+        if granularity == Granularity::Hour {
+            let day = BTreeSet::from([Granularity::Day.floor(starts_at)]);
+            marks::set(&mut session, Granularity::Day, &day, mark, now).await?;
         }
         marks::clear(&mut session, granularity, starts_at, &read).await?;
         session.commit().await?;
-        Ok(RolledWindow { searches, written: true, hours: u64::from(granularity == Granularity::Hour) })
-    }
-
-    async fn draw_turn(&self) -> Result<i64, StoreError> {
-        let mut session = self.write_one().await?;
-        let turn: Option<Turn> =
-            session.sql("UPDATE search_state SET turn = turn + 1 WHERE one = 1 RETURNING turn").optional().await?;
-        Ok(turn.ok_or_else(|| StoreError::Corrupt("search_state has no row".to_owned()))?.0)
+        let hours = u64::from(granularity == Granularity::Hour);
+        Ok(RolledWindow { searches, written: true, kept: false, hours })
     }
 }
 
-async fn insert_metrics(
-    session: &mut Session,
-    granularity: Granularity,
-    metrics: &SearchMetrics,
-) -> Result<(), StoreError> {
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    session
-        .sql(
-            "INSERT INTO search_metrics (granularity, starts_at, kind, device, searches, guest_searches,
-                 unique_searchers, zero_results, clicked, positions, position_sum, reciprocal_sum, booked, guest_booked,
-                 abandoned, results_median, results_p90, first_click_median, first_click_p90, folded, orphans)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
-        )
+fn hours_of(day: Timestamp) -> impl Iterator<Item = Timestamp> + Send {
+    let end = Granularity::Day.next(day);
+    std::iter::successors(Some(day), |start| Some(Granularity::Hour.next(*start))).take_while(move |start| *start < end)
+}
+
+/// Whether the window was ever counted.
+async fn is_counted(session: &mut Session, granularity: Granularity, starts_at: Timestamp) -> Result<bool, StoreError> {
+    let counted: Option<Counted> = session
+        .sql("SELECT turn FROM search_windows WHERE granularity = $1 AND starts_at = $2")
         .bind(granularity)
-        .bind(At(metrics.starts_at))
-        .bind(metrics.kind.as_deref().unwrap_or(ALL))
-        .bind(metrics.device.as_deref().unwrap_or(ALL))
-        .bind(number(metrics.searches))
-        .bind(number(metrics.guest_searches))
-        .bind(number(metrics.unique_searchers.unwrap_or(0)))
-        .bind(number(metrics.zero_results))
-        .bind(number(metrics.clicked))
-        .bind(number(metrics.positions))
-        .bind(number(metrics.position_sum))
-        .bind(metrics.reciprocal_sum)
-        .bind(number(metrics.booked))
-        .bind(number(metrics.guest_booked))
-        .bind(number(metrics.abandoned))
-        .bind(metrics.results_median)
-        .bind(metrics.results_p90)
-        .bind(metrics.first_click_median)
-        .bind(metrics.first_click_p90)
-        .bind(number(metrics.folded))
-        .bind(number(metrics.orphans))
-        .run()
+        .bind(At(starts_at))
+        .optional()
         .await?;
-    Ok(())
-}
-
-async fn insert_queries(
-    session: &mut Session,
-    backend: Backend,
-    hour: Timestamp,
-    queries: HashMap<String, QueryCounts>,
-) -> Result<(), StoreError> {
-    let mut rows: Vec<(String, QueryCounts)> = queries.into_iter().collect();
-    // In the order of the primary key: neighbours lie on the same page.
-    rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    if backend == Backend::Postgres {
-        for some in rows.chunks(COLUMN_ROWS) {
-            let column = |value: fn(&QueryCounts) -> u64| {
-                Column(some.iter().map(|(_, counts)| number(value(counts))).collect::<Vec<i64>>())
-            };
-            session
-                .sql(
-                    "INSERT INTO search_queries (granularity, starts_at, query, searches, zero_results, few_results,
-                         clicked, booked)
-                     SELECT 'hour', $1, query, searches, zero_results, few_results, clicked, booked
-                     FROM UNNEST($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-                         AS n (query, searches, zero_results, few_results, clicked, booked)",
-                )
-                .bind(At(hour))
-                .bind(Column(some.iter().map(|(query, _)| query.as_str()).collect::<Vec<&str>>()))
-                .bind(column(|c| c.searches))
-                .bind(column(|c| c.zero_results))
-                .bind(column(|c| c.few_results))
-                .bind(column(|c| c.clicked))
-                .bind(column(|c| c.booked))
-                .run()
-                .await?;
-        }
-        return Ok(());
-    }
-    for some in rows.chunks(VALUES_ROWS) {
-        let row = |n: usize| {
-            let places: Vec<String> = (0..6).map(|column| format!("${}", 2 + n * 6 + column)).collect();
-            format!("('hour', $1, {})", places.join(", "))
-        };
-        let text = format!(
-            "INSERT INTO search_queries (granularity, starts_at, query, searches, zero_results, few_results, clicked,
-                 booked)
-             VALUES {}",
-            (0..some.len()).map(row).collect::<Vec<_>>().join(", ")
-        );
-        let mut statement = session.sql(AssertSqlSafe(text));
-        if some.len() < VALUES_ROWS {
-            statement = statement.unprepared();
-        }
-        statement = statement.bind(At(hour));
-        for (query, counts) in some {
-            statement = statement
-                .bind(query.as_str())
-                .bind(number(counts.searches))
-                .bind(number(counts.zero_results))
-                .bind(number(counts.few_results))
-                .bind(number(counts.clicked))
-                .bind(number(counts.booked));
-        }
-        statement.run().await?;
-    }
-    Ok(())
-}
-
-/// A day's queries are its hours', added up.
-async fn sum_queries(session: &mut Session, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
-    session
-        .sql(
-            "INSERT INTO search_queries (granularity, starts_at, query, searches, zero_results, few_results, clicked,
-                 booked)
-             SELECT 'day', $1, query, SUM(searches), SUM(zero_results), SUM(few_results), SUM(clicked), SUM(booked)
-             FROM search_queries WHERE granularity = 'hour' AND starts_at >= $1 AND starts_at < $2
-             GROUP BY query",
-        )
-        .bind(At(from))
-        .bind(At(to))
-        .run()
-        .await?;
-    Ok(())
+    Ok(counted.is_some())
 }

@@ -1,8 +1,10 @@
 //! Interactions whose search was not known when they came.
 //!
-//! 1. They wait. Each roll-up looks again whether their search is there ([`Store::settle_searches`]).
+//! 1. They wait. Each roll-up looks again whether their search is there ([`Store::settle_searches`]), a piece at a time, each
+//!    a transaction of its own: however many wait, it gets on.
 //! 2. One that has waited for `orphan_after` counts as an orphan, in the hour in which it took place.
-//! 3. A search that comes later still takes its orphans over (`ingest`); they stop counting as such.
+//! 3. A search that comes later still takes its orphans over (`ingest`); they stop counting as such. One that was committed
+//!    at the very moment at which they became orphans cannot: those that just did are looked at once more.
 //!
 //! Whatever changes here marks the hours whose counts it changes.
 
@@ -13,17 +15,18 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::marks::{self, slot_of};
+use super::marks::{self, Mark};
 use super::rules::{CLOCKS_APART, SearchRules, before, ms};
-use super::window::Granularity;
+use super::window::{Granularity, from_ms};
 use crate::db::{At, Backend, Record, Row, Store};
 use crate::error::StoreError;
 
-/// A search may be committed at the same moment at which its interaction becomes an orphan: those that just did are
-/// looked at once more.
-const JUST_ORPHANED: Duration = Duration::from_secs(30 * 60);
-/// How long one statement may take: many may wait.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Which orphans just became such: two roll-ups are 5 minutes apart.
+const JUST_ORPHANED: Duration = Duration::from_secs(11 * 60);
+/// Interactions in one transaction.
+const PIECE: usize = 10_000;
+/// How long one statement may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What became of interactions that waited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub struct Settled {
     pub found: u64,
     /// They count as orphans now.
     pub orphaned: u64,
+    /// Whether all were looked at.
+    pub finished: bool,
 }
 
 /// An interaction that was given its search.
@@ -50,6 +55,43 @@ impl Resolved {
     /// The hours whose counts this changes: that of the search, and that in which it may have counted as an orphan.
     pub(super) fn hours(&self) -> [Timestamp; 2] {
         [self.occurred_at, self.search_at].map(|at| Granularity::Hour.floor(at))
+    }
+}
+
+/// The two lines of interactions that are looked at, each in the order of a time.
+#[derive(Debug, Clone, Copy)]
+enum Line {
+    /// They wait.
+    Waiting,
+    /// They became orphans just now.
+    Orphaned,
+}
+
+impl Line {
+    /// Who stands in it.
+    fn stands(self) -> &'static str {
+        match self {
+            Self::Waiting => "search_at IS NULL AND orphaned_at IS NULL",
+            Self::Orphaned => "search_at IS NULL AND orphaned_at IS NOT NULL",
+        }
+    }
+
+    /// The place of who stands in it: a row of three.
+    fn place(self) -> &'static str {
+        match self {
+            Self::Waiting => "(received_at, occurred_at, id)",
+            Self::Orphaned => "(orphaned_at, occurred_at, id)",
+        }
+    }
+}
+
+/// A place in a line.
+#[derive(Debug, Clone, Copy)]
+struct Place(Timestamp, Timestamp, Uuid);
+
+impl Record for Place {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self(row.nth::<At>(0)?.into(), row.nth::<At>(1)?.into(), row.nth(2)?))
     }
 }
 
@@ -82,41 +124,96 @@ pub(super) fn resolving(backend: Backend, which: &str) -> String {
 }
 
 impl Store {
-    /// Looks after the interactions that wait for their search. `token` is this call's own.
+    /// Looks after the interactions that wait for their search. Between two pieces it asks `enough` whether to stop.
+    /// `token` gives a new one with each call.
     ///
     /// # Errors
-    /// As the database says; then nothing has changed.
+    /// As the database says; the pieces before it are done.
     pub async fn settle_searches(
         &self,
         rules: &SearchRules,
+        token: impl Fn() -> Uuid,
+        now: Timestamp,
+        enough: impl Fn() -> bool,
+    ) -> Result<Settled, StoreError> {
+        let mut settled = Settled { finished: true, ..Settled::default() };
+        let first = |since| Place(since, from_ms(0), Uuid::nil());
+        for (line, from) in [(Line::Orphaned, first(before(now, JUST_ORPHANED))), (Line::Waiting, first(from_ms(0)))] {
+            let mut from = Some(from);
+            while let Some(after) = from {
+                if enough() {
+                    settled.finished = false;
+                    return Ok(settled);
+                }
+                from = self.settle_piece(line, after, rules, token(), now, &mut settled).await?;
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Looks at those that stand next behind `after`; answers where it ended, if more may follow.
+    async fn settle_piece(
+        &self,
+        line: Line,
+        after: Place,
+        rules: &SearchRules,
         token: Uuid,
         now: Timestamp,
-    ) -> Result<Settled, StoreError> {
+        settled: &mut Settled,
+    ) -> Result<Option<Place>, StoreError> {
+        let (stands, place) = (line.stands(), line.place());
+        let columns = place.trim_matches(['(', ')']);
         let mut session = self.begin().await?.patient(PATIENCE);
-        let recently = before(now, JUST_ORPHANED);
-        let which = "(i.orphaned_at IS NULL OR i.orphaned_at >= $3)";
+        let piece: Vec<Place> = session
+            .sql(AssertSqlSafe(format!(
+                "SELECT {columns} FROM search_interactions WHERE {stands} AND {place} > ($1, $2, $3)
+                 ORDER BY {columns} LIMIT {PIECE}"
+            )))
+            .unprepared()
+            .bind(At(after.0))
+            .bind(At(after.1))
+            .bind(after.2)
+            .all()
+            .await?;
+        let Some(last) = piece.last().copied() else { return Ok(None) };
+        let these = format!("{stands} AND {place} > ($3, $4, $5) AND {place} <= ($6, $7, $8)");
         let found: Vec<Resolved> = session
-            .sql(AssertSqlSafe(resolving(self.backend(), which)))
+            .sql(AssertSqlSafe(resolving(self.backend(), &these)))
             .unprepared()
             .bind(ms(rules.attribution))
             .bind(ms(CLOCKS_APART))
-            .bind(At(recently))
-            .all()
-            .await?;
-        let orphaned: Vec<Orphaned> = session
-            .sql(
-                "UPDATE search_interactions SET orphaned_at = $1
-                 WHERE search_at IS NULL AND orphaned_at IS NULL AND received_at < $2
-                 RETURNING occurred_at",
-            )
-            .bind(At(now))
-            .bind(At(before(now, rules.orphan_after)))
+            .bind(At(after.0))
+            .bind(At(after.1))
+            .bind(after.2)
+            .bind(At(last.0))
+            .bind(At(last.1))
+            .bind(last.2)
             .all()
             .await?;
         let mut hours: BTreeSet<Timestamp> = found.iter().flat_map(Resolved::hours).collect();
-        hours.extend(orphaned.iter().map(|Orphaned(at)| Granularity::Hour.floor(*at)));
-        marks::set(&mut session, Granularity::Hour, &hours, slot_of(token), token, now).await?;
+        settled.found += found.len() as u64;
+        if matches!(line, Line::Waiting) {
+            let orphaned: Vec<Orphaned> = session
+                .sql(AssertSqlSafe(format!(
+                    "UPDATE search_interactions SET orphaned_at = $1 WHERE {these} AND received_at < $2
+                     RETURNING occurred_at"
+                )))
+                .unprepared()
+                .bind(At(now))
+                .bind(At(before(now, rules.orphan_after)))
+                .bind(At(after.0))
+                .bind(At(after.1))
+                .bind(after.2)
+                .bind(At(last.0))
+                .bind(At(last.1))
+                .bind(last.2)
+                .all()
+                .await?;
+            hours.extend(orphaned.iter().map(|Orphaned(at)| Granularity::Hour.floor(*at)));
+            settled.orphaned += orphaned.len() as u64;
+        }
+        marks::set(&mut session, Granularity::Hour, &hours, Mark::of(token), now).await?;
         session.commit().await?;
-        Ok(Settled { found: found.len() as u64, orphaned: orphaned.len() as u64 })
+        Ok(Some(last).filter(|_| piece.len() == PIECE))
     }
 }

@@ -1,13 +1,13 @@
 //! One subject (a user, or a guest's session): what is kept of their searches, and taking it out.
 //!
 //! Erasing leaves a mark for a while, so that events of theirs which still wait in a queue are not written after it. What
-//! was counted stays: it names nobody.
+//! was counted stays: it is counted without what may name somebody (`mask`).
 
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::event::{Device, InteractionKind, subject_key};
+use super::event::{Device, InteractionKind, SubjectOf};
 use crate::db::{At, Record, Row, Store};
 use crate::error::StoreError;
 
@@ -121,15 +121,17 @@ impl Store {
     ///
     /// # Errors
     /// As the database says.
-    pub async fn export_search_subject(&self, subject: &str) -> Result<Vec<KeptSearch>, StoreError> {
+    pub async fn export_search_subject(&self, subject: &str, of: SubjectOf) -> Result<Vec<KeptSearch>, StoreError> {
+        let keys = of.keys(subject);
         let mut session = self.read().await?;
         let found: Vec<Found> = session
             .sql(
                 "SELECT id, given_id, occurred_at, received_at, subject, guest, query, kind, device, results, filters,
                      referrer, network
-                 FROM searches WHERE searcher = $1 ORDER BY occurred_at, id",
+                 FROM searches WHERE searcher IN ($1, $2) ORDER BY occurred_at, id",
             )
-            .bind(subject_key(subject))
+            .bind(keys[0])
+            .bind(keys[keys.len() - 1])
             .all()
             .await?;
         let mut kept = Vec::with_capacity(found.len());
@@ -148,40 +150,63 @@ impl Store {
         Ok(kept)
     }
 
-    /// Takes out everything that is kept of a subject's searches until `now`.
+    /// Takes out everything that is kept of a subject's searches that took place, or came, until `now`.
     ///
     /// # Errors
     /// As the database says; repeating it goes on where it ended.
-    pub async fn erase_search_subject(&self, subject: &str, now: Timestamp) -> Result<ErasedSearches, StoreError> {
-        let key = subject_key(subject);
-        // First the mark: what comes from a queue after it is not written.
-        self.write_one()
-            .await?
-            .sql(
-                "INSERT INTO search_erasures (subject, erased_at) VALUES ($1, $2)
-                 ON CONFLICT (subject) DO UPDATE SET erased_at = excluded.erased_at
-                 WHERE search_erasures.erased_at < excluded.erased_at",
-            )
-            .bind(key)
-            .bind(At(now))
-            .run()
-            .await?;
-        self.take_out_searches_of(key, now).await
+    pub async fn erase_search_subject(
+        &self,
+        subject: &str,
+        of: SubjectOf,
+        now: Timestamp,
+    ) -> Result<ErasedSearches, StoreError> {
+        let mut all = ErasedSearches::default();
+        for key in of.keys(subject) {
+            // First the mark: what comes from a queue after it is not written.
+            self.write_one()
+                .await?
+                .sql(
+                    "INSERT INTO search_erasures (subject, erased_at) VALUES ($1, $2)
+                     ON CONFLICT (subject) DO UPDATE SET erased_at = excluded.erased_at
+                     WHERE search_erasures.erased_at < excluded.erased_at",
+                )
+                .bind(key)
+                .bind(At(now))
+                .run()
+                .await?;
+            let erased = self.take_out_searches_of(key, now).await?;
+            all.searches += erased.searches;
+            all.interactions += erased.interactions;
+        }
+        Ok(all)
     }
 
     async fn take_out_searches_of(&self, key: Uuid, until: Timestamp) -> Result<ErasedSearches, StoreError> {
         let mut erased = ErasedSearches::default();
         loop {
             let mut session = self.begin().await?;
-            let some = "SELECT id, occurred_at FROM searches WHERE searcher = $1 AND occurred_at <= $2
-                        ORDER BY occurred_at, id LIMIT $3";
-            let mut taken = [0, 0];
-            for (n, table) in ["search_interactions WHERE (search_id, search_at)", "searches WHERE (id, occurred_at)"]
-                .iter()
-                .enumerate()
+            // A clock that is ahead may have dated what came before into the time after.
+            let some = |columns: &str| {
+                format!(
+                    "SELECT {columns} FROM searches
+                     WHERE searcher = $1 AND (occurred_at <= $2 OR received_at <= $2)
+                     ORDER BY occurred_at, id LIMIT $3"
+                )
+            };
+            let mut taken = [0; 3];
+            for (n, text) in [
+                format!(
+                    "search_interactions WHERE search_at IS NULL AND search_id IN (SELECT id FROM ({}) AS s)",
+                    some("id")
+                ),
+                format!("search_interactions WHERE (search_id, search_at) IN ({})", some("id, occurred_at")),
+                format!("searches WHERE (id, occurred_at) IN ({})", some("id, occurred_at")),
+            ]
+            .iter()
+            .enumerate()
             {
                 taken[n] = session
-                    .sql(sqlx::AssertSqlSafe(format!("DELETE FROM {table} IN ({some})")))
+                    .sql(sqlx::AssertSqlSafe(format!("DELETE FROM {text}")))
                     .bind(key)
                     .bind(At(until))
                     .bind(CHUNK)
@@ -189,8 +214,8 @@ impl Store {
                     .await?;
             }
             session.commit().await?;
-            let [interactions, searches] = taken;
-            erased.interactions += interactions;
+            let [waiting, interactions, searches] = taken;
+            erased.interactions += waiting + interactions;
             erased.searches += searches;
             if searches < CHUNK.unsigned_abs() {
                 return Ok(erased);

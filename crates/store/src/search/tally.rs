@@ -1,21 +1,29 @@
 //! Counting the searches of a window, one by one, without I/O.
 //!
 //! 1. Each search is counted in its cell: its kind and its device.
-//! 2. At the end cells are put together: all of them, those of a kind, those of a device, and each by itself.
+//! 2. Kinds are the callers' words, and counted apart up to [`MOST_KINDS`]. Where there are more, the count is begun anew
+//!    with the most frequent ones known, and the others are [`OTHER`].
+//! 3. Queries are counted as they are without what may name somebody (`mask`).
+//! 4. At the end cells are put together: all of them, those of a kind, those of a device, and each by itself.
 //!
 //! Everything is exact. What takes memory are the different searchers (about 30 bytes each), the different values of
-//! what quantiles are taken of, and the different queries of an hour.
+//! what quantiles are taken of, and the different queries.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::crowd::Crowd;
+use super::crowd::{Cells, Crowd};
 use super::facts::Fact;
+use super::mask::masked;
 use super::metrics::SearchMetrics;
 
 /// A search that found fewer than this found few.
 pub(super) const FEW: u64 = 3;
+/// So many kinds of a window are counted apart. With the devices they are fewer cells than a set of them can hold.
+pub(super) const MOST_KINDS: usize = 50;
+/// All other kinds.
+pub(super) const OTHER: &str = "other";
 
 /// The counts of one cell, or of several put together.
 #[derive(Debug, Clone, Default)]
@@ -157,9 +165,12 @@ pub(super) struct QueryCounts {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     cells: Vec<(String, String, Counts)>,
-    places: HashMap<String, HashMap<String, u16>>,
+    places: HashMap<String, HashMap<String, u8>>,
     crowd: Crowd,
     queries: Option<HashMap<String, QueryCounts>>,
+    /// The kinds that are counted apart; none: those that come.
+    kinds: Option<HashSet<String>>,
+    has_too_many_kinds: bool,
 }
 
 impl Tally {
@@ -168,9 +179,24 @@ impl Tally {
         Self { queries: with_queries.then(HashMap::new), ..Self::default() }
     }
 
+    /// The same, with these kinds apart and all others together.
+    pub(super) fn of_kinds(kinds: HashSet<String>, with_queries: bool) -> Self {
+        Self { kinds: Some(kinds), ..Self::new(with_queries) }
+    }
+
+    /// Whether queries are counted.
+    pub(super) fn has_queries(&self) -> bool {
+        self.queries.is_some()
+    }
+
+    /// Whether there were so many kinds that it was given up: it must be begun anew with [`Tally::of_kinds`].
+    pub(super) fn has_too_many_kinds(&self) -> bool {
+        self.has_too_many_kinds
+    }
+
     /// Counts a search.
     pub(super) fn add(&mut self, fact: &Fact) {
-        let place = self.place(&fact.kind, &fact.device);
+        let Some(place) = self.place(&fact.kind, &fact.device) else { return };
         let counts = &mut self.cells[usize::from(place)].2;
         if fact.is_folded() {
             counts.folded += 1;
@@ -182,10 +208,11 @@ impl Tally {
         }
         // A search without a text (somebody looks around) is no query.
         if let Some(queries) = self.queries.as_mut().filter(|_| !fact.query.is_empty()) {
-            if !queries.contains_key(&fact.query) {
-                queries.insert(fact.query.clone(), QueryCounts::default());
+            let query = masked(&fact.query);
+            if !queries.contains_key(query.as_ref()) {
+                queries.insert(query.clone().into_owned(), QueryCounts::default());
             }
-            let Some(of) = queries.get_mut(&fact.query) else { return };
+            let Some(of) = queries.get_mut(query.as_ref()) else { return };
             of.searches += 1;
             of.zero_results += u64::from(fact.results == 0);
             of.few_results += u64::from(fact.results < FEW);
@@ -194,17 +221,21 @@ impl Tally {
         }
     }
 
-    fn place(&mut self, kind: &str, device: &str) -> u16 {
+    /// The cell of this kind and device; none: it is given up.
+    fn place(&mut self, kind: &str, device: &str) -> Option<u8> {
+        let kind = match &self.kinds {
+            Some(kinds) if !kinds.contains(kind) => OTHER,
+            _ => kind,
+        };
         if let Some(place) = self.places.get(kind).and_then(|devices| devices.get(device)) {
-            return *place;
+            return Some(*place);
         }
-        // Beyond this many kinds and devices the last cell takes what comes.
-        let place = u16::try_from(self.cells.len()).unwrap_or(u16::MAX);
-        if usize::from(place) == self.cells.len() {
-            self.cells.push((kind.to_owned(), device.to_owned(), Counts::default()));
-        }
+        self.has_too_many_kinds |=
+            self.kinds.is_none() && self.places.len() == MOST_KINDS && !self.places.contains_key(kind);
+        let place = u8::try_from(self.cells.len()).ok().filter(|_| !self.has_too_many_kinds)?;
+        self.cells.push((kind.to_owned(), device.to_owned(), Counts::default()));
         self.places.entry(kind.to_owned()).or_default().insert(device.to_owned(), place);
-        place
+        Some(place)
     }
 
     /// How many searches there were, without those that were folded.
@@ -212,29 +243,27 @@ impl Tally {
         self.cells.iter().map(|(_, _, counts)| counts.searches).sum()
     }
 
-    /// The counts of all, of each kind, of each device, and of both together.
-    pub(super) fn metrics(&self, starts_at: Timestamp, orphans: u64) -> Vec<SearchMetrics> {
+    /// The counts of all, of each kind, of each device, and of both together; each is put together when it is asked for.
+    pub(super) fn metrics(&self, starts_at: Timestamp, orphans: u64) -> impl Iterator<Item = SearchMetrics> + Send {
         let mut groups: HashSet<(Option<&str>, Option<&str>)> = HashSet::from([(None, None)]);
         for (kind, device, _) in &self.cells {
             let (kind, device) = (Some(kind.as_str()), Some(device.as_str()));
             groups.extend([(kind, None), (None, device), (kind, device)]);
         }
-        groups
-            .into_iter()
-            .map(|(kind, device)| {
-                let mut counts = Counts::default();
-                let mut places = HashSet::new();
-                for (place, (its_kind, its_device, cell)) in self.cells.iter().enumerate() {
-                    if kind.is_none_or(|kind| kind == its_kind) && device.is_none_or(|device| device == its_device) {
-                        counts.add_all(cell);
-                        places.insert(u16::try_from(place).unwrap_or(u16::MAX));
-                    }
+        let crowd = self.crowd.by_cells();
+        groups.into_iter().map(move |(kind, device)| {
+            let mut counts = Counts::default();
+            let mut cells = Cells::default();
+            for (place, (its_kind, its_device, cell)) in (0..=u8::MAX).zip(&self.cells) {
+                if kind.is_none_or(|kind| kind == its_kind) && device.is_none_or(|device| device == its_device) {
+                    counts.add_all(cell);
+                    cells.insert(place);
                 }
-                let orphans = if (kind, device) == (None, None) { orphans } else { 0 };
-                let metrics = counts.metrics(starts_at, self.crowd.count(&places), orphans);
-                SearchMetrics { kind: kind.map(str::to_owned), device: device.map(str::to_owned), ..metrics }
-            })
-            .collect()
+            }
+            let orphans = if (kind, device) == (None, None) { orphans } else { 0 };
+            let metrics = counts.metrics(starts_at, crowd.in_any_of(&cells), orphans);
+            SearchMetrics { kind: kind.map(str::to_owned), device: device.map(str::to_owned), ..metrics }
+        })
     }
 
     /// The queries, if they were counted.
@@ -278,9 +307,8 @@ mod tests {
         assert_eq!(quantile(&Histogram::default().sorted(), 5), None);
     }
 
-    #[test]
-    fn a_text_on_its_way_is_folded_unless_somebody_used_what_it_found() {
-        let fact = |continued, used| Fact {
+    fn fact(continued: bool, used: bool) -> Fact {
+        Fact {
             searcher: Some(Uuid::from_u128(7)),
             guest: false,
             kind: "text".to_owned(),
@@ -295,10 +323,39 @@ mod tests {
             position_sum: 0,
             best: None,
             first_click_ms: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_query_is_counted_without_what_names_somebody() {
+        let mut tally = Tally::new(true);
+        for query in ["ana@example.com", "bea@example.com", "pia"] {
+            tally.add(&Fact { query: query.to_owned(), ..fact(false, false) });
+        }
+        let queries = tally.into_queries().unwrap();
+        assert_eq!((queries["•"].searches, queries["pia"].searches, queries.len()), (2, 1, 2));
+    }
+
+    #[test]
+    fn of_too_many_kinds_it_is_begun_anew_with_those_that_are_known() {
+        let of_kind = |n: usize| Fact { kind: format!("k{n}"), ..fact(false, false) };
+        let mut tally = Tally::new(false);
+        (0..MOST_KINDS).for_each(|n| tally.add(&of_kind(n)));
+        assert!(!tally.has_too_many_kinds() && tally.searches() == 50);
+        tally.add(&of_kind(MOST_KINDS));
+        assert!(tally.has_too_many_kinds());
+        let mut tally = Tally::of_kinds(HashSet::from(["k7".to_owned()]), false);
+        (0..1_000).for_each(|n| tally.add(&of_kind(n)));
+        let all: Vec<SearchMetrics> = tally.metrics(Timestamp::UNIX_EPOCH, 0).filter(|m| m.device.is_none()).collect();
+        let of = |kind: Option<&str>| all.iter().find(|m| m.kind.as_deref() == kind).map(|m| m.searches);
+        assert_eq!((of(None), of(Some("k7")), of(Some(OTHER)), all.len()), (Some(1_000), Some(1), Some(999), 3));
+    }
+
+    #[test]
+    fn a_text_on_its_way_is_folded_unless_somebody_used_what_it_found() {
         let mut tally = Tally::new(true);
         [fact(true, false), fact(true, true), fact(false, false)].into_iter().for_each(|fact| tally.add(&fact));
-        let all = tally.metrics(Timestamp::UNIX_EPOCH, 3);
+        let all: Vec<SearchMetrics> = tally.metrics(Timestamp::UNIX_EPOCH, 3).collect();
         assert_eq!(all.len(), 4);
         let total = all.iter().find(|m| m.kind.is_none() && m.device.is_none()).unwrap();
         assert_eq!((total.searches, total.folded, total.clicked, total.unique_searchers), (2, 1, 1, Some(1)));

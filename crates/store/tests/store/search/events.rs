@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use store::{Granularity, InteractionKind, MetricsFilter, NewSearch, QuerySort, SearchRules, session_key};
 
-use super::{DAY, HOUR, click, hour, ingest, interaction, roll, search, stranger, t};
+use super::{DAY, HOUR, click, hour, ingest, interaction, number, roll, search, stranger, t};
 use crate::both::{fresh_id, on_both};
 
 on_both! {
@@ -60,13 +60,13 @@ on_both! {
         let rules = SearchRules::default();
         let early = ingest(&world.store, &[], &[click("c1", "later", t(60), 1), click("c2", "never", t(61), 1)], t(62)).await;
         assert_eq!((early.interactions, early.waiting), (2, 2));
-        let settled = world.store.settle_searches(&rules, fresh_id(), t(120)).await.unwrap();
+        let settled = world.store.settle_searches(&rules, fresh_id, t(120), || false).await.unwrap();
         assert_eq!((settled.found, settled.orphaned), (0, 0));
         ingest(&world.store, &[stranger("later", t(58), "x")], &[], t(130)).await;
-        let settled = world.store.settle_searches(&rules, fresh_id(), t(140)).await.unwrap();
+        let settled = world.store.settle_searches(&rules, fresh_id, t(140), || false).await.unwrap();
         assert_eq!((settled.found, settled.orphaned), (1, 0));
         // Its time is up.
-        let settled = world.store.settle_searches(&rules, fresh_id(), t(62 + 901)).await.unwrap();
+        let settled = world.store.settle_searches(&rules, fresh_id, t(62 + 901), || false).await.unwrap();
         assert_eq!((settled.found, settled.orphaned), (0, 1));
         roll(&world.store, t(1000)).await;
         let counted = hour(world, t(0)).await;
@@ -78,6 +78,57 @@ on_both! {
         assert_eq!((counted.searches, counted.clicked, counted.orphans), (2, 2, 0));
     }
 
+    async fn a_search_that_waited_in_a_queue_gets_its_interactions(world) {
+        let rules = SearchRules::default();
+        ingest(&world.store, &[], &[click("c", "slow", t(60), 1)], t(62)).await;
+        let settled = world.store.settle_searches(&rules, fresh_id, t(2 * HOUR), || false).await.unwrap();
+        assert_eq!((settled.found, settled.orphaned, settled.finished), (0, 1, true));
+        // It was accepted in time. Only its writing is late.
+        let searches = [stranger("slow", t(58), "x")];
+        let batch = store::SearchBatch {
+            searches: &searches,
+            interactions: &[],
+            received_at: t(59),
+            written_at: t(3 * HOUR),
+            token: fresh_id(),
+        };
+        world.store.ingest_search_events(&batch, &rules).await.unwrap();
+        roll(&world.store, t(3 * HOUR)).await;
+        let counted = hour(world, t(0)).await;
+        assert_eq!((counted.searches, counted.clicked, counted.orphans), (1, 1, 0));
+    }
+
+    async fn many_that_wait_are_settled_a_piece_at_a_time(world) {
+        let rules = SearchRules::default();
+        for n in 0..12 {
+            let clicks: Vec<_> = (0..1_000).map(|i| click(&format!("c{n}-{i}"), "s", t(60), 1)).collect();
+            ingest(&world.store, &[], &clicks, t(62)).await;
+        }
+        ingest(&world.store, &[stranger("s", t(58), "x")], &[], t(70)).await;
+        // It is asked before each piece: before the orphans of late, the first that wait, and the next.
+        let asked = std::sync::atomic::AtomicU32::new(0);
+        let enough = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 2;
+        let settled = world.store.settle_searches(&rules, fresh_id, t(80), enough).await.unwrap();
+        assert_eq!((settled.found, settled.finished), (10_000, false));
+        let settled = world.store.settle_searches(&rules, fresh_id, t(90), || false).await.unwrap();
+        assert_eq!((settled.found, settled.orphaned, settled.finished), (2_000, 0, true));
+        roll(&world.store, t(90)).await;
+        assert_eq!(hour(world, t(0)).await.positions, 12_000);
+    }
+
+    async fn each_count_of_an_hour_leaves_a_mark_of_its_own_at_the_day(world) {
+        ingest(&world.store, &[stranger("a", t(60), "x"), stranger("b", t(5 * HOUR + 60), "x")], &[], t(6 * HOUR)).await;
+        for start in [0, 5 * HOUR, 5 * HOUR] {
+            let rules = SearchRules::default();
+            world.store.roll_search_window(Granularity::Hour, t(start), &rules, t(6 * HOUR)).await.unwrap();
+        }
+        // One that were overwritten would be taken away by who has not counted what it stands for.
+        let marks = "SELECT COUNT(*) FROM search_marks WHERE granularity = 'day'";
+        assert_eq!(number(world, marks).await, 3);
+        let rolled = roll(&world.store, t(6 * HOUR)).await;
+        assert_eq!((rolled, number(world, marks).await), (vec![(Granularity::Day, t(0))], 0));
+    }
+
     async fn an_interaction_belongs_to_its_searchs_window_and_not_to_a_search_of_long_ago(world) {
         let rules = SearchRules { attribution: Duration::from_secs(3600), ..SearchRules::default() };
         ingest(&world.store, &[stranger("a", t(HOUR - 1), "x")], &[], t(HOUR)).await;
@@ -86,7 +137,7 @@ on_both! {
             interaction("too_late", "a", t(2 * HOUR), InteractionKind::Contact),
         ];
         let batch =
-            store::SearchBatch { searches: &[], interactions: &both, received_at: t(2 * HOUR), token: fresh_id() };
+            store::SearchBatch { searches: &[], interactions: &both, received_at: t(2 * HOUR), written_at: t(2 * HOUR), token: fresh_id() };
         let written = world.store.ingest_search_events(&batch, &rules).await.unwrap();
         assert_eq!((written.interactions, written.waiting), (2, 1));
         roll(&world.store, t(2 * HOUR)).await;

@@ -1,5 +1,6 @@
 //! Search events and what is counted of them.
 
+mod again;
 mod events;
 mod plain;
 mod queries;
@@ -8,6 +9,7 @@ mod retention;
 mod subjects;
 
 use jiff::{SignedDuration, Timestamp};
+use sqlx::Connection;
 use store::{
     Device, EventId, Granularity, Ingested, InteractionKind, MetricsFilter, NewInteraction, NewSearch, SearchBatch,
     SearchMetrics, SearchRules, Store, session_key,
@@ -71,7 +73,7 @@ pub async fn ingest(
     interactions: &[NewInteraction],
     received_at: Timestamp,
 ) -> Ingested {
-    let batch = SearchBatch { searches, interactions, received_at, token: fresh_id() };
+    let batch = SearchBatch { searches, interactions, received_at, written_at: received_at, token: fresh_id() };
     store.ingest_search_events(&batch, &SearchRules::default()).await.unwrap()
 }
 
@@ -81,11 +83,25 @@ pub async fn roll(store: &Store, now: Timestamp) -> Vec<(Granularity, Timestamp)
     for granularity in [Granularity::Hour, Granularity::Day] {
         for window in store.dirty_search_windows(granularity).await.unwrap() {
             let rules = SearchRules::default();
-            store.roll_search_window(granularity, window.starts_at, &rules, fresh_id(), now).await.unwrap();
+            store.roll_search_window(granularity, window.starts_at, &rules, now).await.unwrap();
             rolled.push((granularity, window.starts_at));
         }
     }
     rolled
+}
+
+/// The number that a statement answers, asked beside the store.
+pub async fn number(world: &World, statement: &'static str) -> i64 {
+    match &world.database {
+        Some(_) => {
+            let mut connection = sqlx::PgConnection::connect(&world.url).await.unwrap();
+            sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
+        }
+        None => {
+            let mut connection = sqlx::SqliteConnection::connect(&world.url).await.unwrap();
+            sqlx::query_scalar(statement).fetch_one(&mut connection).await.unwrap()
+        }
+    }
 }
 
 /// What was counted of all searches in the hour that begins at `start`.

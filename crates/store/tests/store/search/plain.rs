@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use store::{CLOCKS_APART, InteractionKind, NewInteraction, NewSearch, SearchMetrics, SearchQuery, SearchRules};
+use store::{
+    CLOCKS_APART, InteractionKind, NewInteraction, NewSearch, QuerySort, SearchMetrics, SearchQuery, SearchRules,
+};
 
 /// Every event that was ever sent.
 pub struct Everything<'a> {
@@ -127,7 +129,7 @@ impl Everything<'_> {
     }
 
     /// What should be counted of each query.
-    pub fn queries(&self, from: Timestamp, to: Timestamp) -> BTreeMap<String, SearchQuery> {
+    fn counts(&self, from: Timestamp, to: Timestamp) -> BTreeMap<String, SearchQuery> {
         let mut queries = BTreeMap::new();
         for s in self.in_window(from, to).into_iter().filter(|s| !s.query.is_empty() && !self.is_folded(s)) {
             let q = queries.entry(s.query.clone()).or_insert_with(|| SearchQuery {
@@ -148,6 +150,35 @@ impl Everything<'_> {
         }
         queries
     }
+
+    /// The queries of a list, in its order.
+    pub fn queries(&self, sort: QuerySort, from: Timestamp, to: Timestamp) -> Vec<SearchQuery> {
+        let before = self.counts(from - to.duration_since(from), from);
+        let mut all: Vec<SearchQuery> = self.counts(from, to).into_values().collect();
+        for q in &mut all {
+            if let Some(before) = before.get(&q.query) {
+                (q.previous_searches, q.previous_zero_results) = (before.searches, before.zero_results);
+            }
+        }
+        let grown = |now: u64, before: u64| (now as f64 + 5.0) / (before as f64 + 5.0);
+        let wrong = |q: &SearchQuery| if q.clicked == 0 { q.searches } else { q.few_results };
+        let stands = |q: &SearchQuery| match sort {
+            QuerySort::Popular => true,
+            QuerySort::Trending => q.searches >= 5 && q.searches > q.previous_searches,
+            QuerySort::Problem => q.searches >= 5 && (q.few_results * 2 >= q.searches || q.clicked == 0),
+            QuerySort::Zero => q.zero_results >= 5 && q.zero_results > q.previous_zero_results,
+        };
+        // The highest first, then by the text.
+        let by = |q: &SearchQuery| match sort {
+            QuerySort::Popular => (q.searches as f64, 0),
+            QuerySort::Trending => (grown(q.searches, q.previous_searches), q.searches),
+            QuerySort::Problem => (wrong(q) as f64, q.searches),
+            QuerySort::Zero => (grown(q.zero_results, q.previous_zero_results), q.zero_results),
+        };
+        all.retain(stands);
+        all.sort_by(|a, b| by(b).partial_cmp(&by(a)).unwrap().then_with(|| a.query.cmp(&b.query)));
+        all
+    }
 }
 
 /// Between the two nearest of the sorted list, by their distance.
@@ -159,16 +190,40 @@ fn percentile(values: &[f64], share: f64) -> Option<f64> {
     Some(low + (high - low) * (rank - rank.floor()))
 }
 
-/// Whether two counts are the same, up to the last digits of what was divided.
-pub fn same(a: &SearchMetrics, b: &SearchMetrics) -> bool {
+/// The rates of a window, each from its definition.
+fn rates(m: &SearchMetrics) -> [Option<f64>; 7] {
+    let of = |part: u64, whole: u64| if whole == 0 { None } else { Some(part as f64 / whole as f64) };
+    [
+        of(m.zero_results, m.searches),
+        of(m.clicked, m.searches),
+        of(m.position_sum, m.positions),
+        if m.searches == 0 { None } else { Some(m.reciprocal_sum / m.searches as f64) },
+        of(m.booked, m.searches),
+        of(m.guest_booked, m.guest_searches),
+        of(m.abandoned, m.searches),
+    ]
+}
+
+/// Whether what was found is what is expected, rates included, up to the last digits of what was divided.
+pub fn same(found: &SearchMetrics, expected: &SearchMetrics) -> bool {
     let near = |a: Option<f64>, b: Option<f64>| match (a, b) {
         (Some(a), Some(b)) => (a - b).abs() < 1e-6,
         (a, b) => a == b,
     };
-    let rates = |m: &SearchMetrics| {
+    let divided = |m: &SearchMetrics| {
         [m.results_median, m.results_p90, m.first_click_median, m.first_click_p90, Some(m.reciprocal_sum)]
     };
-    let all_near = rates(a).into_iter().zip(rates(b)).all(|(a, b)| near(a, b));
+    let told = [
+        found.zero_result_rate(),
+        found.click_through_rate(),
+        found.mean_click_position(),
+        found.mean_reciprocal_rank(),
+        found.booking_conversion(),
+        found.guest_conversion(),
+        found.abandonment(),
+    ];
+    let all_near = divided(found).into_iter().zip(divided(expected)).all(|(a, b)| near(a, b))
+        && told.into_iter().zip(rates(expected)).all(|(a, b)| near(a, b));
     let counts = |m: &SearchMetrics| SearchMetrics {
         results_median: None,
         results_p90: None,
@@ -177,5 +232,5 @@ pub fn same(a: &SearchMetrics, b: &SearchMetrics) -> bool {
         reciprocal_sum: 0.0,
         ..m.clone()
     };
-    all_near && counts(a) == counts(b)
+    all_near && counts(found) == counts(expected)
 }

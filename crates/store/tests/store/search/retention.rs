@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sqlx::{Connection, Row};
-use store::{NewSearch, Old, QuerySort};
+use store::{NewSearch, Old, QuerySort, SubjectOf};
 
 use super::{DAY, HOUR, click, hour, ingest, roll, search, stranger, t};
 use crate::both::{World, on_both};
@@ -68,7 +68,7 @@ on_both! {
     }
 
     async fn an_erasure_is_remembered_for_a_while(world) {
-        world.store.erase_search_subject("u1", t(0)).await.unwrap();
+        world.store.erase_search_subject("u1", SubjectOf::User, t(0)).await.unwrap();
         assert_eq!(world.store.take_out(Old::SearchErasures, t(0), t(0)).await.unwrap(), 0);
         assert_eq!(world.store.take_out(Old::SearchErasures, t(1), t(1)).await.unwrap(), 1);
     }
