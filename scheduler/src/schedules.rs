@@ -20,8 +20,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A schedule that comes with the platform.
 struct Standard {
     name: &'static str,
-    /// In `scheduler.timezone`.
     cron: &'static str,
+    /// Its zone; none: `scheduler.timezone`.
+    timezone: Option<&'static str>,
     kind: &'static str,
     args: fn(&Config) -> Value,
     catch_up: CatchUp,
@@ -33,7 +34,7 @@ impl Standard {
     /// One that fires once after a downtime and never beside itself.
     const fn new(name: &'static str, cron: &'static str, kind: &'static str) -> Self {
         let (catch_up, overlap) = (CatchUp::Once, Overlap::Skip);
-        Self { name, cron, kind, args: |_| json!({}), catch_up, overlap, jitter: Duration::ZERO }
+        Self { name, cron, timezone: None, kind, args: |_| json!({}), catch_up, overlap, jitter: Duration::ZERO }
     }
 }
 
@@ -50,12 +51,15 @@ fn standard() -> Vec<Standard> {
         Standard { jitter: MINUTE, ..Standard::new("domains", "17 * * * *", "domains.check") },
         // Searches are counted soon after they came, an hour that is over and a day that is over with it.
         Standard::new("search_rollup", "*/5 * * * *", "search.rollup"),
-        // What people searched for, before the operators begin their day. A report that waited for a day is still one.
+        // What people searched for, before the operators begin their day. A report that waited for a day is still one. Days
+        // and weeks are those of UTC: in another zone a Monday may begin before the week is over.
         Standard {
+            timezone: Some("UTC"),
             args: |_| json!({ "period": "daily" }),
             ..Standard::new("search_report_daily", "0 4 * * *", REPORT)
         },
         Standard {
+            timezone: Some("UTC"),
             args: |_| json!({ "period": "weekly" }),
             ..Standard::new("search_report_weekly", "5 4 * * MON", REPORT)
         },
@@ -152,7 +156,7 @@ pub fn configured(
 fn draft_of(standard: &Standard, config: &Config) -> Draft {
     Draft {
         cron: standard.cron.to_owned(),
-        timezone: Some(config.scheduler.timezone.clone()),
+        timezone: Some(standard.timezone.map_or_else(|| config.scheduler.timezone.clone(), str::to_owned)),
         kind: standard.kind.to_owned(),
         args: Some((standard.args)(config)),
         catch_up: Some(standard.catch_up),
@@ -238,6 +242,9 @@ mod tests {
         let retention = spec(&all, "retention");
         assert_eq!((retention.cron.as_str(), retention.kind.as_str()), ("0 5 * * *", "store.retention"));
         assert_eq!(retention.timezone, "Europe/Berlin");
+        for report in ["search_report_daily", "search_report_weekly"] {
+            assert_eq!(spec(&all, report).timezone, "UTC", "its days are those of UTC");
+        }
         assert!(!all.iter().any(|(name, _)| name == "heartbeat"));
     }
 

@@ -7,9 +7,11 @@
 //!
 //! 1. The period: the last one that was over when the job was made, so that a job that waited for a night still tells of
 //!    the day that it was made for; or the one of the day that the arguments name.
-//! 2. Its figures and those of the period before are read, and made into a mail for each recipient: all rows at once.
-//! 3. The mails are enqueued. If that fails, the sweep does it.
-//! 4. The thresholds: see [`crate::search_report::alerts`].
+//! 2. What is not counted yet of it, and of the period before, is counted: a report cannot be taken back. If there is more
+//!    than fits into its time, the job is put off for a minute and goes on where it ended.
+//! 3. Its figures and those of the period before are read, and made into a mail for each recipient: all rows at once.
+//! 4. The mails are enqueued. If that fails, the sweep does it.
+//! 5. The thresholds: see [`crate::search_report::alerts`].
 
 use std::time::Duration;
 
@@ -21,12 +23,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Category, DeliveryRef, NewDelivery};
 use telemetry::redact::Address;
+use tokio::time::Instant;
 
 use crate::bookings::event::{enqueue, new_id};
 use crate::context::Context;
 use crate::jobs::store_failed;
+use crate::search::{Wanted, roll_up};
 use crate::search_report::{self, Figures, Kind, Period};
 
+/// How long it counts before it is put off, and for how long it is.
+const COUNTING: Duration = Duration::from_secs(20 * 60);
+const PAUSE: Duration = Duration::from_secs(60);
 /// The template.
 const TEMPLATE: &str = "search_report";
 
@@ -44,7 +51,7 @@ pub struct SearchReport {
 impl Job for SearchReport {
     const KIND: &'static str = "search.report";
     const QUEUE: &'static str = "default";
-    const TIMEOUT: Duration = Duration::from_secs(120);
+    const TIMEOUT: Duration = Duration::from_secs(30 * 60);
     const INTERNAL: bool = true;
     type Context = Context;
 
@@ -65,6 +72,12 @@ impl Job for SearchReport {
         };
         if period.span().1 > now {
             return Err(Unfinished::fail(format!("{} is not over yet", period.words())));
+        }
+        let end = Instant::now() + COUNTING;
+        let enough = || Instant::now() >= end || attempt.control.is_cancel_requested();
+        let wanted = Wanted::Marked(period.previous().span().0, period.span().1);
+        if !roll_up(context, wanted, enough).await?.finished {
+            return Err(Unfinished::snooze("searches of its time are still being counted", PAUSE));
         }
         let figures = Figures::read(&context.store, period, now).await.map_err(|e| store_failed(&e))?;
         let mails = write(context, &figures, now).await?;

@@ -65,9 +65,26 @@ fn total(period: Period, days: &[SearchMetrics]) -> SearchMetrics {
     SearchMetrics::total(days).unwrap_or_else(|| SearchMetrics::empty(period.span().0))
 }
 
-/// On average of the days on which anybody searched; none where nobody did.
+/// On average of the days on which anybody searched who can be told apart; none where nobody did: of those who did not
+/// consent it is not known how many they were.
 fn searchers(days: &[SearchMetrics]) -> Option<f64> {
-    let counted: Vec<u64> = days.iter().filter(|day| day.searches > 0).filter_map(|day| day.unique_searchers).collect();
+    let counted: Vec<u64> = days.iter().filter_map(|day| day.unique_searchers).filter(|count| *count > 0).collect();
     #[expect(clippy::cast_precision_loss, reason = "counts of people are far below 2^53")]
     (!counted.is_empty()).then(|| counted.iter().sum::<u64>() as f64 / counted.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_consented_it_is_not_known_how_many_searched() {
+        let day = |unique| SearchMetrics {
+            searches: 9,
+            unique_searchers: Some(unique),
+            ..SearchMetrics::empty(Timestamp::UNIX_EPOCH)
+        };
+        assert_eq!((searchers(&[day(0)]), searchers(&[])), (None, None));
+        assert_eq!(searchers(&[day(0), day(2), day(4)]), Some(3.0));
+    }
 }

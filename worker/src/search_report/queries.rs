@@ -13,7 +13,7 @@ pub const fn title(sort: QuerySort) -> &'static str {
         QuerySort::Popular => "Most searched",
         QuerySort::Trending => "Searched more than before",
         QuerySort::Problem => "Found little, or nothing that was clicked",
-        QuerySort::Zero => "Found nothing",
+        QuerySort::Zero => "Found nothing, more often than before",
     }
 }
 

@@ -161,6 +161,17 @@ fn a_drop_of_bookings_is_an_alert_where_there_is_something_to_compare() {
 }
 
 #[test]
+fn an_alert_that_is_not_borne_out_ends_after_three_periods() {
+    let now = at("2026-11-25T06:00:00Z");
+    for (kind, hours) in [(Kind::Daily, 72), (Kind::Weekly, 3 * 7 * 24)] {
+        let mut figures = figures(kind, 100, 100);
+        figures.now.zero_results = figures.now.searches;
+        let alert = alerts(&figures, &Thresholds::default(), now).remove(0);
+        assert_eq!(alert.ends_at, Some(now + SignedDuration::from_hours(hours)));
+    }
+}
+
+#[test]
 fn of_too_few_searches_nothing_is_said() {
     let mut few = figures(Kind::Daily, 4, 100);
     few.now.zero_results = few.now.searches;

@@ -1,7 +1,8 @@
 //! Which figures of a period are an alert, and which alerts are over.
 //!
 //! Both kinds of period are looked at, each under a label of its own: a bad hour shows in a day's figures, a slow decline
-//! in a week's. Where too few searched nothing is said either way.
+//! in a week's. Where too few searched nothing is said either way: an alert that no later figures bear out ends by itself
+//! after three periods.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use jiff::Timestamp;
 use super::figures::Figures;
 use super::rules::Thresholds;
 
-/// An end so far away is none: the figures of the next period say whether it is over.
-const OPEN_END: Duration = Duration::from_hours(24 * 3650);
+/// For so many periods an alert burns if nothing more is heard of it.
+const PERIODS: u32 = 3;
 
 /// The alerts that follow from the figures: firing, or over. None where too few searched.
 #[must_use]
@@ -50,7 +51,9 @@ pub fn alerts(figures: &Figures, thresholds: &Thresholds, now: Timestamp) -> Vec
 
 fn alert(figures: &Figures, kind: &str, title: &str, message: String, burns: bool, now: Timestamp) -> Alert {
     let labels = Labels::from_pairs([("source", "postrider"), ("period", figures.period.kind.as_str())]);
-    let ends_at = if burns { job::clock::after(now, OPEN_END) } else { now };
+    let (from, to) = figures.period.span();
+    let length = Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    let ends_at = if burns { job::clock::after(now, length * PERIODS) } else { now };
     Alert {
         kind: kind.to_owned(),
         severity: Severity::Warning,
@@ -59,7 +62,7 @@ fn alert(figures: &Figures, kind: &str, title: &str, message: String, burns: boo
         labels: labels.expect("two labels that are names"),
         details: alerting::Details::new(),
         state: if burns { State::Firing } else { State::Resolved },
-        starts_at: figures.period.span().1.min(now),
+        starts_at: to.min(now),
         ends_at: Some(ends_at),
     }
 }

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use job::{Clock, JobId, JobState, ManualClock};
 use mail::Verdict;
 use queue::JobRecord;
 use serde_json::{Value, json};
-use store::{Category, Delivery, DeliveryFilter, DeliveryState, IncidentFilter, NewDelivery};
+use store::{
+    Category, Delivery, DeliveryFilter, DeliveryState, Device, EventId, IncidentFilter, IncidentState, InteractionKind,
+    NewDelivery, NewInteraction, NewSearch,
+};
 use worker::search_report::ReportRules;
 
 use crate::mails::Post;
@@ -64,6 +68,83 @@ async fn each_reader_gets_one_whoever_asks_again_and_however_often() {
     let incidents = post.stage.context.store.list_incidents(&IncidentFilter::default(), 10, None).await.unwrap();
     assert!(incidents.items.is_empty(), "of nothing no figure is an alert");
     assert_eq!(clock.now().to_string(), "2026-11-25T06:00:00Z");
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+/// The searches of a day, of which so many found nothing, and so many led to a booking, through the job that writes them.
+async fn searched(post: &Post, day: &str, count: usize, zero: usize, booked: usize) {
+    let at: Timestamp = format!("{day}T10:00:00Z").parse().unwrap();
+    let id = |what: &str, n: usize| EventId::new(&format!("{day}-{what}-{n}"));
+    let search = |n: usize| NewSearch {
+        id: id("s", n),
+        at,
+        subject: None,
+        session: None,
+        guest: true,
+        consent: false,
+        query: "piano".to_owned(),
+        kind: "text".to_owned(),
+        device: Device::Other,
+        results: u32::from(n >= zero),
+        filters: None,
+        referrer: None,
+        network: None,
+    };
+    let book = |n: usize| NewInteraction {
+        id: id("b", n),
+        at,
+        search: id("s", count - 1 - n).key,
+        kind: InteractionKind::Book,
+        item: None,
+        position: None,
+        after_ms: None,
+    };
+    let (searches, bookings): (Vec<_>, Vec<_>) = ((0..count).map(search).collect(), (0..booked).map(book).collect());
+    let batch = json!({"received_at": at, "searches": searches, "interactions": bookings});
+    let id = post.stage.enqueue(post.stage.envelope_in("search", "search.ingest", batch)).await;
+    done(post, id).await;
+}
+
+/// The incidents of search figures: of which type, and in which state.
+async fn incidents(post: &Post) -> Vec<(String, IncidentState)> {
+    let found = post.stage.context.store.list_incidents(&IncidentFilter::default(), 10, None).await.unwrap();
+    let mut all: Vec<_> = found.items.into_iter().map(|incident| (incident.kind, incident.state)).collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_has_counted_yet_is_counted_before_it_is_told() {
+    let (post, _) = open(&READERS[..1]).await;
+    let runner = post.stage.runner(|settings| settings.queues.extend([share("default"), share("search")]));
+    searched(&post, "2026-11-23", 2, 0, 0).await;
+    searched(&post, "2026-11-24", 3, 1, 0).await;
+    let id = report(&post, json!({"period": "daily"})).await;
+    let result: Value = serde_json::from_str(&done(&post, id).await.result.unwrap()).unwrap();
+    assert_eq!((&result["from"], &result["searches"]), (&json!("2026-11-24"), &json!(3)));
+    post.catcher.inbox().wait_for(1).await;
+    let text = post.catcher.inbox().list().remove(0).text().unwrap();
+    assert!(text.contains("Searches: 3 (before: 2, +50.0 %)"), "{text}");
+    assert!(text.contains("Searchers: no data"), "nobody consented: {text}");
+    assert_eq!(runner.shut_down().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_beyond_their_thresholds_are_incidents_until_they_are_not() {
+    let (post, _) = open(&[]).await;
+    let runner = post.stage.runner(|settings| settings.queues.extend([share("default"), share("search")]));
+    let day = async |day: &str, zero: usize, booked: usize| {
+        searched(&post, day, 120, zero, booked).await;
+        let rollup = post.stage.enqueue(post.stage.envelope_in("default", "search.rollup", json!({}))).await;
+        done(&post, rollup).await;
+        let id = report(&post, json!({"period": "daily", "day": day})).await;
+        let result: Value = serde_json::from_str(&done(&post, id).await.result.unwrap()).unwrap();
+        (result["alerts"].as_u64().unwrap(), incidents(&post).await)
+    };
+    assert_eq!(day("2026-11-22", 12, 12).await, (0, vec![]));
+    let named = |state| ["search.conversion", "search.zero_results"].map(|kind| (kind.to_owned(), state)).to_vec();
+    assert_eq!(day("2026-11-23", 60, 3).await, (2, named(IncidentState::Open)));
+    assert_eq!(day("2026-11-24", 12, 12).await, (0, named(IncidentState::Resolved)));
     assert_eq!(runner.shut_down().await, 0);
 }
 
