@@ -70,3 +70,30 @@ async fn a_booking_becomes_two_genuine_mails_and_the_same_call_again_no_third() 
     dev.signal(Signal::Term);
     assert_eq!(dev.wait(SOON).await.code(), Some(0), "{}", dev.log());
 }
+
+#[tokio::test]
+async fn links_in_mails_lead_to_the_port_that_it_listens_on() {
+    let (dir, port) = (janitor::scratch_dir("dev"), free_port());
+    let mut dev = ProcessBuilder::new("dev", env!("CARGO_BIN_EXE_postrider"))
+        .args(["dev", "--port", &port.to_string(), "--data", "data"])
+        .dir(&dir)
+        .env("POSTRIDER__ALERTS__EMAIL", "ops@example.com")
+        .env("POSTRIDER__ALERTS__GROUP_WAIT", "0s")
+        .spawn();
+    dev.ready(port, "/readyz", SOON).await;
+    let http = Client::builder().no_proxy().build().unwrap();
+    let base = format!("http://127.0.0.1:{port}");
+    let alert = serde_json::json!({"type": "db.down", "severity": "critical", "title": "The database is down"});
+    let call = http.post(format!("{base}/v1/alerts")).bearer_auth("dev").json(&alert);
+    assert!(call.send().await.unwrap().status().is_success());
+    let mail = wait_for("the mail is in the mailbox", SOON, async || {
+        let list = http.get(format!("{base}/mailbox/messages")).send().await.unwrap();
+        list.json::<Vec<Value>>().await.unwrap().into_iter().find(|mail| mail["to"] == "ops@example.com")
+    })
+    .await;
+    let raw = http.get(format!("{base}/mailbox/messages/{}/raw", mail["id"].as_str().unwrap()));
+    let raw = raw.send().await.unwrap().text().await.unwrap().replace("=\r\n", "");
+    assert!(raw.contains(&format!("{base}/")) && !raw.contains(":8080"), "{raw}");
+    dev.signal(Signal::Term);
+    assert_eq!(dev.wait(SOON).await.code(), Some(0), "{}", dev.log());
+}

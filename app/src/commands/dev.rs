@@ -85,14 +85,14 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let relay = format!("smtp://{}", catcher.addr());
     parts.config.mail.transport = Some(relay.parse().context("the mail catcher's address")?);
     let names = Arc::clone(&dns);
+    let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
+    let address = listener.local_addr()?;
+    // Links in mails lead to here, whatever port it is: known before anything is told of it.
+    parts.config.api.listen = address;
     let context = parts.context()?;
     let templates = Arc::clone(&context.mailer.as_ref().context("dev always has a relay and senders")?.renderer);
     let dev = api::Dev { inbox: catcher.inbox(), zone: Arc::new(move || names.zone().to_string()), templates };
     let state = super::api::state(&parts, metrics, Some(dev))?;
-    let listener = bind("--port", SocketAddr::new(loopback, args.port)).await?;
-    let address = listener.local_addr()?;
-    // Links in mails lead to here, whatever port it is.
-    parts.config.api.listen = address;
     let shutdown = process::shutdown_on_signal()?;
     let runner = Runner::start(runner_settings(&parts.config, None, None)?, Arc::clone(&parts.registry), context);
     // A day by a clock of its own scans its reminders itself; schedules would remember its times.
