@@ -29,7 +29,8 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     let fallback = second.transpose().context("mail.fallback")?.map(Fallback::new);
     let transport = SmtpTransport::new(relay_config(mail, relay, ehlo_name)).context("mail.transport")?;
     let renderer = Arc::new(Renderer::new(mail.templates_dir.as_deref()).context("mail.templates_dir")?);
-    let gate = Arc::new(super::gate::gate(config)?.knowing(renderer.names()));
+    let gate = super::gate::gate(config)?.equipped(senders.keys().map(String::as_str), renderer.names());
+    let gate = Arc::new(gate);
     let recipients = recipients(mail)?;
     Ok(Some(Mailer { renderer, senders, gate, recipients, transport, fallback, paces: Paces::default() }))
 }

@@ -39,8 +39,8 @@ pub use bookings::{
 pub use db::{Backend, Batch, Store, StoreConfig};
 pub use deliveries::{
     Action, Attempt, AttemptOutcome, AttemptReport, Begun, By, Category, Class, Deed, Delivery, DeliveryEvent,
-    DeliveryEventKind, DeliveryFilter, DeliveryRef, DeliveryState, Gone, History, MailPhase, MailVitals, Moved,
-    NewDelivery, OnTheWire, story, table,
+    DeliveryEventKind, DeliveryFilter, DeliveryRef, DeliveryState, Gone, HeldMail, History, MailPhase, MailVitals,
+    Moved, NewDelivery, OnTheWire, story, table,
 };
 pub use domains::{Domain, DomainCheck, DomainRelay, DomainState, NewDomainCheck};
 pub use effects::Effect;

@@ -5,14 +5,15 @@
 //! 2. [`Gate::pass`] is asked for every mail. It answers from what is known; a domain that nobody looked at yet is looked
 //!    at then and there, once for all mails that wait for it.
 //! 3. [`Gate::check`] looks, and writes what follows ([`policy`]): the domain's row, a line of history, a notice to the
-//!    operators when mail begins to be held. When a domain is good, what was held for it is released.
+//!    operators when mail begins to be held. When a domain is good, what was held for it is released ([`release`]).
 //! 4. Where there is a second relay, [`Gate::pass_by`] is asked before it gets a mail: each relay has a verdict of its own.
 //! 5. [`watch`] sees to it that every domain is looked at when it is due: at the start, hourly, and sooner when something
-//!    is wrong or a receiver complained.
+//!    is wrong or a receiver complained; and that nothing stays held that may leave.
 //!
 //! What is known is shared by all processes through the store, and read again after a few seconds. It is known of a
 //! configuration: after a start with other keys or another relay what was good counts for nothing ([`policy::seen_by`]).
 
+mod check;
 mod known;
 pub mod plan;
 pub mod policy;
@@ -20,7 +21,7 @@ mod release;
 mod tell;
 pub mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,27 +29,27 @@ use std::time::Duration;
 use jiff::Timestamp;
 use job::clock::after;
 use job::{Clock, IdSource, QueueName};
-use mail::gate::{Depth, Report, Severity, Verdict};
 use mail::{DkimSigner, Dns};
 use queue::Broker;
-use store::{Domain, NewDomainCheck, Store, StoreError};
+use store::{Domain, Store, StoreError};
 use tokio::sync::Mutex;
 
+pub use check::{Cause, Checked};
 pub use plan::{Plan, PlannedKey};
 pub use policy::Decision;
+pub use release::Released;
 pub use tell::{FALLBACK_HELD, HELD};
 
 use crate::context::Context;
 use crate::mailer::Sender;
 use crate::notices::Notices;
 use known::Known;
-use tell::Turns;
+use release::Equipment;
 
 /// A receiver's complaint leads to a look at the DNS, but not more often than this.
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
-/// How often a result is written again when somebody else was quicker.
-const TRIES: usize = 8;
-
+/// How long a mail stays held, if nobody checks its domain meanwhile, that was released before.
+const HELD_AGAIN: Duration = Duration::from_mins(5);
 /// What the gate works with.
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
@@ -72,36 +73,6 @@ impl Context {
     }
 }
 
-/// Why a domain is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A worker started.
-    Start,
-    /// It was time.
-    Due,
-    /// A mail wants to leave, and nobody knew.
-    FirstSend,
-    /// A person asked.
-    Request,
-    /// A schedule fired.
-    Schedule,
-}
-
-impl Cause {
-    /// The word in the history.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Due => "due",
-            Self::FirstSend => "first_send",
-            Self::Request => "request",
-            Self::Schedule => "schedule",
-        }
-    }
-}
-
 /// The gate of one process.
 pub struct Gate {
     dns: Dns,
@@ -110,19 +81,8 @@ pub struct Gate {
     /// One check of a domain at a time, for mails that wait for it.
     looking: BTreeMap<String, Mutex<()>>,
     known: Known,
-    /// The templates that this process can fill; none: whatever mails ask for.
-    templates: Option<BTreeSet<String>>,
-}
-
-/// What a check came to.
-#[derive(Debug, Clone)]
-pub struct Checked {
-    /// The domain, as it is now stored.
-    pub domain: Domain,
-    /// What was found.
-    pub report: Report,
-    /// Mails that were set on their way again.
-    pub released: usize,
+    /// What this process has for its mails; none: whatever they ask for.
+    equipment: Option<Equipment>,
 }
 
 impl Gate {
@@ -131,13 +91,21 @@ impl Gate {
     pub fn new(dns: Dns, client: outbound::Client, plans: Vec<Plan>) -> Self {
         let plans: BTreeMap<String, Plan> = plans.into_iter().map(|plan| (plan.domain.clone(), plan)).collect();
         let looking = plans.keys().map(|domain| (domain.clone(), Mutex::default())).collect();
-        Self { dns, client, plans, looking, known: Known::default(), templates: None }
+        Self { dns, client, plans, looking, known: Known::default(), equipment: None }
     }
 
-    /// The same, and it releases no mail of other templates than these: it would be held again.
+    /// The same, and it releases no mail of other senders and templates than these: it would be held again.
     #[must_use]
-    pub fn knowing<'a>(mut self, templates: impl IntoIterator<Item = &'a str>) -> Self {
-        self.templates = Some(templates.into_iter().map(str::to_owned).collect());
+    pub fn equipped<'a>(
+        mut self,
+        senders: impl IntoIterator<Item = &'a str>,
+        templates: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let (senders, templates) = (senders.into_iter(), templates.into_iter());
+        self.equipment = Some(Equipment {
+            senders: senders.map(str::to_owned).collect(),
+            templates: templates.map(str::to_owned).collect(),
+        });
         self
     }
 
@@ -205,6 +173,11 @@ impl Gate {
         if let Some(row) = self.known.fresh(domain, now) {
             return Ok(row);
         }
+        self.read_afresh(means, domain, now).await
+    }
+
+    /// The same, whatever was read a moment ago.
+    async fn read_afresh(&self, means: Means<'_>, domain: &str, now: Timestamp) -> Result<Option<Domain>, StoreError> {
         let stored = means.store.domain(domain).await?;
         // What was found here once must be found again when it is due, although the row never says so.
         let is_current = |own: &Domain| own.next_check_at.is_some_and(|due| due > now);
@@ -227,34 +200,6 @@ impl Gate {
         policy::seen_by(&plan.fingerprint(Some(&stored)), stored, own)
     }
 
-    /// Looks at a domain and writes what follows; `None` for a domain that nobody sends from. `everything` also looks at
-    /// what is only good to know.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn check(
-        &self,
-        means: Means<'_>,
-        domain: &str,
-        cause: Cause,
-        everything: bool,
-    ) -> Result<Option<Checked>, StoreError> {
-        let Some(plan) = self.plans.get(domain) else { return Ok(None) };
-        let now = means.clock.now();
-        let before = means.store.domain(domain).await?;
-        let subject = plan.subject(before.as_ref(), now);
-        let depth = if everything { Depth::Everything(&self.client) } else { Depth::Records };
-        let report = mail::gate::check(&subject, &self.dns, depth, now).await;
-        let checked = plan.fingerprint(before.as_ref());
-        let (stored, turns) = self.write(means, plan, &report, &checked, cause).await?;
-        self.tell(means, plan, &stored, turns).await;
-        let released = match may_leave(plan, &stored, means.clock.now()) {
-            true => release::held(means, plan, self.templates.as_ref()).await?,
-            false => 0,
-        };
-        Ok(Some(Checked { domain: stored, report, released }))
-    }
-
     /// A receiver spoke of authentication: the domain is due at once, unless it was looked at just now.
     ///
     /// # Errors
@@ -267,20 +212,22 @@ impl Gate {
         means.store.check_domain_by(domain, soonest).await
     }
 
-    /// A mail was held: if its domain was mended in the same moment, nobody else would release it.
+    /// Releases what is held for a domain whose mail may leave: what a check began and did not bring to its end, a mail
+    /// that was held in the moment in which its domain was mended, one of a template that a worker lacked and this has.
+    /// What was held again after a release waits a while: workers of two configurations must not throw it to each other.
     ///
     /// # Errors
-    /// The store's.
-    pub async fn was_held(&self, means: Means<'_>, domain: &str) -> Result<(), StoreError> {
+    /// The store's; what was released by then is on its way.
+    pub async fn release(&self, means: Means<'_>, domain: &str) -> Result<Released, StoreError> {
+        let Some(plan) = self.plans.get(domain) else { return Ok(Released::default()) };
         let now = means.clock.now();
-        let Some(plan) = self.plans.get(domain) else { return Ok(()) };
-        if let Some(stored) = means.store.domain(domain).await?.map(|stored| self.seen(stored, |_| true))
-            && may_leave(plan, &stored, now)
-        {
-            self.known.keep(domain, Some(stored), now);
-            release::held(means, plan, self.templates.as_ref()).await?;
+        // Afresh, so that what leaves by it is not held again by what was known before.
+        let known = self.read_afresh(means, domain, now).await?;
+        if !known.is_some_and(|known| may_leave(plan, &known, now)) {
+            return Ok(Released::default());
         }
-        Ok(())
+        let again = now.checked_sub(HELD_AGAIN).unwrap_or(Timestamp::MIN);
+        release::held(means, plan, self.equipment.as_ref(), again).await
     }
 
     /// The key that signs for a sender: its own, unless the domain's was rotated.
@@ -292,56 +239,6 @@ impl Gate {
             plan.rotated(&sender.profile.key, &selector)
         });
         rotated.unwrap_or_else(|| Arc::clone(&sender.signer))
-    }
-
-    /// Writes the result on what is stored by then.
-    async fn write(
-        &self,
-        means: Means<'_>,
-        plan: &Plan,
-        report: &Report,
-        checked: &str,
-        cause: Cause,
-    ) -> Result<(Domain, Turns), StoreError> {
-        for _ in 0..TRIES {
-            let now = means.clock.now();
-            let stored = means.store.domain(&plan.domain).await?.unwrap_or_else(|| Domain::unknown(&plan.domain));
-            if plan.fingerprint(Some(&stored)) != checked {
-                // Another key signs since: what was looked at is no longer so.
-                return Err(StoreError::Contended);
-            }
-            let before = self.seen(stored, |_| true);
-            let first = report.by(plan.first_relay());
-            let (mut stored, turn) = policy::after_check(&before, &first, now);
-            let mut turns = Turns { first: turn, further: Vec::new() };
-            stored.relays.clear();
-            for relay in plan.further_relays() {
-                let (standing, turn) = policy::after_check_by(&before, report, relay, now);
-                stored.next_check_at = stored.next_check_at.min(standing.next_check_at);
-                turns.further.push(turn);
-                stored.relays.push(standing);
-            }
-            let new = is_news(before.report.as_ref(), report).then(|| NewDomainCheck {
-                id: means.ids.next(&emails()).uuid(),
-                cause: cause.as_str().to_owned(),
-                verdict: first.verdict().as_str().to_owned(),
-                state: stored.state,
-                report: as_json(report),
-            });
-            stored.report = Some(as_json(report));
-            stored.plan = Some(checked.to_owned());
-            // What signs when all is well signs on, whatever further keys the configuration gets.
-            let chosen = stored.selector.as_deref().is_some_and(|selector| plan.has(selector));
-            if first.verdict() == Verdict::Pass && !chosen {
-                stored.selector = plan.only_selector().map(str::to_owned);
-            }
-            if means.store.save_domain(&stored, new.as_ref(), now).await? {
-                stored.revision += 1;
-                self.known.write(stored.clone(), now);
-                return Ok((stored, turns));
-            }
-        }
-        Err(StoreError::Contended)
     }
 }
 
@@ -363,22 +260,6 @@ fn decide(known: Option<&Domain>, now: Timestamp) -> Decision {
         Some(known) => policy::decide(known, now),
         None => Decision::Hold("nobody has looked at its domain yet".to_owned()),
     }
-}
-
-/// Whether a report says something else than the one before: what is good or only good to know is not compared.
-fn is_news(before: Option<&serde_json::Value>, report: &Report) -> bool {
-    let Some(before) = before.and_then(|before| serde_json::from_value::<Report>(before.clone()).ok()) else {
-        return true;
-    };
-    let matters = |report: &Report| -> Vec<_> {
-        let bad = report.findings.iter().filter(|finding| finding.severity > Severity::Info);
-        bad.map(|finding| (finding.rule.clone(), finding.place.clone(), finding.found.clone())).collect()
-    };
-    before.verdict() != report.verdict() || matters(&before) != matters(report)
-}
-
-fn as_json(report: &Report) -> serde_json::Value {
-    serde_json::to_value(report).expect("a report is texts and lists")
 }
 
 /// The queue of `email.send`.

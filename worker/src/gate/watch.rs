@@ -1,7 +1,9 @@
-//! Sees to it that every domain is looked at when it is due.
+//! Sees to it that every domain is looked at when it is due, and that no mail stays held that may leave.
 //!
-//! Every worker asks the store every few seconds which domains are due, and enqueues `domains.check` for them, under a
-//! key that holds the due time: however many workers there are, there is one check. When a worker starts, all are due.
+//! 1. Every worker asks the store every few seconds which domains are due, and enqueues `domains.check` for them, under a
+//!    key that holds the due time: however many workers there are, there is one check. When a worker starts, all are due.
+//! 2. Then it looks whether anything is held for a domain that is good, and releases it. So nothing hangs on whether the
+//!    check that found a domain mended lived long enough to release what was held for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,12 @@ pub(crate) async fn run(context: Arc<Context>, gate: Arc<Gate>, end: Cancellatio
         let mut cause = Cause::Start;
         loop {
             match once(&context, &gate, cause).await {
-                Ok(_) => cause = Cause::Due,
+                Ok(looked) => {
+                    cause = Cause::Due;
+                    if looked.more {
+                        continue;
+                    }
+                }
                 // Whatever is away is reported by those who need it more.
                 Err(error) => debug!(%error, "the domains that are due are not known"),
             }
@@ -46,18 +53,36 @@ pub enum WatchError {
     Queue(#[from] BrokerError),
 }
 
-/// Enqueues a check of each domain that is due, or, at the start, of all. Answers how many were new.
+/// What one look came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Looked {
+    /// Checks that were enqueued and that nobody else had enqueued.
+    pub checks: usize,
+    /// Mails that were released.
+    pub released: usize,
+    /// Whether there may be more to release: look again at once.
+    pub more: bool,
+}
+
+/// Enqueues a check of each domain that is due, or, at the start, of all; then releases what is held and may leave.
 ///
 /// # Errors
 /// The store or the queue is away.
-pub async fn once(context: &Context, gate: &Gate, cause: Cause) -> Result<usize, WatchError> {
+pub async fn once(context: &Context, gate: &Gate, cause: Cause) -> Result<Looked, WatchError> {
+    let mut looked = Looked { checks: enqueue_checks(context, gate, cause).await?, ..Looked::default() };
+    for plan in gate.plans() {
+        let released = gate.release(context.means(), &plan.domain).await?;
+        looked.released += released.mails;
+        looked.more |= released.more;
+    }
+    Ok(looked)
+}
+
+/// Answers how many checks were new.
+async fn enqueue_checks(context: &Context, gate: &Gate, cause: Cause) -> Result<usize, WatchError> {
     let now = context.clock.now();
     let mut checks = Vec::new();
     for plan in gate.plans() {
-        if cause == Cause::Start {
-            // Held for want of what this process has now: a sender, a template.
-            gate.was_held(context.means(), &plan.domain).await?;
-        }
         let due = context.store.domain(&plan.domain).await?.and_then(|domain| domain.next_check_at);
         let key = match (cause, due) {
             (Cause::Start, _) => "start".to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! Enqueued by every worker at its start and when a domain is due, and by a schedule. Effect: the DNS is asked, the answer
 //! is stored; mail of a domain that is good is released, mail of one that is not is held from then on.
-//! Twice is harmless: a check that finds that another was just made does nothing.
+//! Twice is harmless: a check that finds that another was just made releases what that has left, and does nothing else.
 
 use std::time::Duration;
 
@@ -61,7 +61,11 @@ impl Job for DomainsCheck {
                 Cause::FirstSend | Cause::Request | Cause::Schedule => false,
             });
             let word = match done {
-                true => "checked just now",
+                true => {
+                    // Whoever checked may not have lived to release what was held.
+                    gate.release(context.means(), &name).await.map_err(|e| store_failed(&e))?;
+                    "checked just now"
+                }
                 false => match gate.check(context.means(), &name, self.cause, false).await {
                     Ok(Some(checked)) => checked.domain.state.as_str(),
                     Ok(None) => "nobody sends from it",

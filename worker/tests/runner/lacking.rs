@@ -50,7 +50,7 @@ async fn open() -> (Post, Told) {
 fn equip(post: &mut Post, senders: HashMap<String, Sender>, templates: Option<PathBuf>) {
     let renderer = Arc::new(Renderer::new(templates.as_deref()).unwrap());
     let gate = gate(&post.dns, DEV_DOMAIN, &[("runner", &post.key)]);
-    let gate = Arc::into_inner(gate).unwrap().knowing(renderer.names());
+    let gate = Arc::into_inner(gate).unwrap().equipped(senders.keys().map(String::as_str), renderer.names());
     let relay = RelayConfig::plain(post.catcher.addr(), &ehlo_name(DEV_DOMAIN));
     post.stage.context.mailer = Some(Arc::new(Mailer {
         renderer,

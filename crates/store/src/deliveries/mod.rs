@@ -6,7 +6,8 @@
 //!    has lost the lease finds out here and drops the connection (`begin`).
 //! 4. The attempt ends: state and attempt are written together, under the token (`settle`).
 //!    The three writes that every mail makes are done for many mails at a time (`batch`).
-//! 5. People and repaired domains move what is stuck: cancel, release, resolve (`intervene`).
+//! 5. People and repaired domains move what is stuck: cancel, release, resolve (`intervene`);
+//!    a mended domain's are released many at a time (`release`).
 //! 6. A job that ended without bringing its mail to an end takes the mail with it (`close`).
 //! 7. Anyone may ask what became of it (`read`, `history`), and is answered in words (`story`).
 //!
@@ -24,6 +25,7 @@ mod intervene;
 mod read;
 mod readdress;
 mod record;
+mod release;
 mod settle;
 mod state;
 mod story;
@@ -38,6 +40,7 @@ pub use insert::NewDelivery;
 pub use intervene::{Action, By, Gone, Moved};
 pub use read::DeliveryFilter;
 pub use record::{Attempt, Delivery, DeliveryRef};
+pub use release::HeldMail;
 pub use settle::AttemptReport;
 pub use state::{AttemptOutcome, DeliveryState, MailPhase};
 pub use story::story;
@@ -47,3 +50,4 @@ pub(crate) use batch::Batches;
 pub(crate) use close::close;
 pub(crate) use insert::{insert, recipient_key};
 pub(crate) use intervene::note;
+pub(crate) use release::releasable;

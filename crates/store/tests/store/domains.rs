@@ -1,11 +1,15 @@
 //! Domains: their row, changed by one at a time; their history; their held mails.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
-use store::{AttemptReport, Begun, Domain, DomainRelay, DomainState, Moved, NewDomainCheck};
+use store::{
+    Action, AttemptReport, Begun, DeliveryState, Domain, DomainRelay, DomainState, HeldMail, Moved, NewDelivery,
+    NewDomainCheck,
+};
 
-use crate::both::{at, by, fresh_id, on_both};
+use crate::both::{at, by, fresh_id, mail, on_both};
 
 fn found(text: &str) -> NewDomainCheck {
     NewDomainCheck {
@@ -102,16 +106,64 @@ on_both! {
             assert!(matches!(world.store.begin_sending(mail.id, mail.job_id, 7, at(1)).await.unwrap(), Begun::Begun(_)));
         }
         assert!(world.store.mark_held(one.id, 7, &report, at(2)).await.unwrap());
-        assert_eq!(world.store.held_mails(&["hello", "bookings"], &[], 10).await.unwrap(), [one.id]);
-        assert!(world.store.held_mails(&["hello"], &[], 10).await.unwrap().is_empty());
-        assert!(world.store.held_mails(&[], &[], 10).await.unwrap().is_empty());
-        let templates = world.store.held_templates().await.unwrap();
-        assert_eq!(templates.len(), 1);
-        assert!(world.store.held_mails(&["bookings"], &templates, 10).await.unwrap().is_empty());
-        let others = ["none_of_these".to_owned(), "nor_this".to_owned()];
-        assert_eq!(world.store.held_mails(&["hello", "bookings"], &others, 10).await.unwrap(), [one.id]);
+        let held = async |sender: &str, templates: Option<&[&str]>, again| {
+            world.store.held_mails(sender, templates, again, 10).await.unwrap()
+        };
+        assert_eq!(held("bookings", None, at(0)).await, [one.id]);
+        assert!(held("hello", None, at(9)).await.is_empty());
+        assert_eq!(held("bookings", Some(&["other", "booking_confirmed"]), at(0)).await, [one.id]);
+        assert!(held("bookings", Some(&["other"]), at(9)).await.is_empty());
         assert_eq!(world.store.held_counts().await.unwrap(), [("bookings".to_owned(), 1)].into());
         assert!(matches!(world.store.release_delivery(one.id, fresh_id(), by(), at(3)).await.unwrap(), Moved::Done(_)));
         assert!(world.store.held_counts().await.unwrap().is_empty());
+        // Held again, it waits a while.
+        let (row, _) = world.store.get_delivery(one.id).await.unwrap().unwrap();
+        world.store.begin_sending(one.id, row.job_id, 8, at(4)).await.unwrap();
+        assert!(world.store.mark_held(one.id, 8, &report, at(5)).await.unwrap());
+        assert!(held("bookings", None, at(4)).await.is_empty());
+        assert_eq!(held("bookings", None, at(5)).await, [one.id]);
+    }
+
+    async fn held_mails_are_released_together_each_once_whoever_does_it(world) {
+        let report = AttemptReport::default();
+        let mut asked = Vec::new();
+        for n in 0..40 {
+            let mail = world.mail(&format!("m{n}")).await;
+            world.store.begin_sending(mail.id, mail.job_id, 7, at(1)).await.unwrap();
+            assert!(world.store.mark_held(mail.id, 7, &report, at(2)).await.unwrap());
+            asked.push(mail.id);
+        }
+        // One that is not held, one that nobody knows, and one whose reader was erased: that is called off.
+        let sent = world.mail("sent").await;
+        let erased = NewDelivery { recipient: "ann@people.test".to_owned(), ..mail("erased") };
+        let erased = world.store.insert_deliveries(&[erased], at(0)).await.unwrap().remove(0);
+        world.store.begin_sending(erased.id, erased.job_id, 7, at(1)).await.unwrap();
+        assert!(world.store.mark_held(erased.id, 7, &report, at(2)).await.unwrap());
+        world.store.erase_person("ann@people.test", "hash", at(3)).await.unwrap();
+        asked.extend([sent.id, fresh_id(), erased.id]);
+
+        let another = world.another().await;
+        let page = || -> Vec<HeldMail> { asked.iter().map(|id| HeldMail { mail: *id, job: fresh_id() }).collect() };
+        let (mine, theirs) = (page(), page());
+        let (a, b) = tokio::join!(
+            world.store.release_held(&mine, "the domain a.test, mended", at(4)),
+            another.release_held(&theirs, "the domain a.test, mended", at(4)),
+        );
+        let released = [a.unwrap(), b.unwrap()].concat();
+        let ids: BTreeSet<_> = released.iter().map(|mail| mail.id).collect();
+        assert_eq!((released.len(), ids.len()), (40, 40), "each once");
+        for mail in &released {
+            assert_eq!((mail.state, mail.release), (DeliveryState::Queued, 1));
+            let story = world.store.delivery_history(mail.id).await.unwrap().unwrap();
+            assert_eq!(story.delivery.job_id, mail.job_id);
+            assert!(mine.iter().chain(&theirs).any(|asked| (asked.mail, asked.job) == (mail.id, mail.job_id)));
+            assert_eq!(story.delivery.deadline, Some(at(3600)), "a repair makes nothing worth more");
+            let deeds: Vec<_> = story.deeds.iter().map(|deed| (deed.action, deed.found, deed.actor.as_str())).collect();
+            assert_eq!(deeds, [(Action::Resend, DeliveryState::Held, "the domain a.test, mended")]);
+            // Whoever believed to have it does not any more.
+            assert!(!world.store.mark_failed(mail.id, 7, &report, at(5)).await.unwrap());
+        }
+        assert!(world.store.release_held(&mine, "again", at(6)).await.unwrap().is_empty());
+        assert!(world.store.release_held(&[], "nothing", at(6)).await.unwrap().is_empty());
     }
 }

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use job::Outcome;
 use store::Delivery;
 use tracing::{debug, warn};
 
@@ -50,17 +49,6 @@ impl Send<'_> {
             Ok(Decision::Hold(why)) => Err(format!("mail that it sends would not authenticate: {why}")),
             Err(error) => Err(format!("the store is away: {error}")),
         }
-    }
-
-    /// Writes that a mail is held. If its domain was mended in the same moment, it is released again at once.
-    pub(super) async fn held(&self, halt: Halt, delivery: &Delivery) -> Outcome {
-        let outcome = self.halted(halt).await;
-        if let Some(sender) = self.sender(delivery)
-            && let Err(error) = self.mailer.gate.was_held(self.context.means(), sender.profile.address.domain()).await
-        {
-            debug!(%error, "whether the domain was mended meanwhile is not known: its next check releases the mail");
-        }
-        outcome
     }
 
     /// A receiver refused for want of authentication: the domain is looked at again, whatever the last check said.
