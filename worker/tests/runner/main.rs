@@ -9,6 +9,7 @@ mod domain;
 mod gate;
 mod hands;
 mod heartbeats;
+mod held;
 mod lacking;
 mod mails;
 mod relays;
@@ -16,6 +17,7 @@ mod search;
 mod search_report;
 mod silences;
 mod stage;
+mod turns;
 mod vitals;
 mod wire;
 

@@ -130,6 +130,40 @@ impl Store {
         self.mark_data_together(id, lease_token, message, now).await
     }
 
+    /// Takes an attempt back whose mail's turn has not come: the mail waits until `again`, and `why` says for what. The
+    /// attempt was none: it is not counted and leaves no line in the mail's history. Answers `false` if the mail is another
+    /// attempt's or further than that. Repeating the call is harmless.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn put_back(
+        &self,
+        id: Uuid,
+        lease_token: u64,
+        why: &str,
+        again: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let changed = self
+            .write_one()
+            .await?
+            .sql(
+                "UPDATE deliveries
+                 SET state = 'deferred', phase = NULL, last_error = $3, next_attempt_at = $4, touched_at = $5,
+                     sweep_from = $4, attempts = CASE WHEN state = 'sending' THEN attempts - 1 ELSE attempts END
+                 WHERE id = $1 AND lease_token = $2
+                   AND (state = 'deferred' OR (state = 'sending' AND phase = 'envelope'))",
+            )
+            .bind(id)
+            .bind(bits(lease_token))
+            .bind(why)
+            .bind(At(again))
+            .bind(At(now))
+            .run()
+            .await?;
+        Ok(changed > 0)
+    }
+
     pub(super) async fn look(&self, id: Uuid) -> Result<Option<Found>, StoreError> {
         self.read()
             .await?

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::insert::recipient_key;
 use super::record::{Attempt, Delivery, delivery_columns};
 use super::state::DeliveryState;
-use crate::db::{At, Store};
+use crate::db::{At, Record, Row, Store};
 use crate::error::StoreError;
 use crate::page::{Cursor, Page};
 
@@ -22,6 +22,14 @@ pub struct DeliveryFilter {
     pub booking_id: Option<String>,
     /// In this state.
     pub state: Option<DeliveryState>,
+}
+
+struct Count(u32);
+
+impl Record for Count {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self(row.number("n")?))
+    }
 }
 
 impl Store {
@@ -42,6 +50,21 @@ impl Store {
             .all()
             .await?;
         Ok(Some((delivery, attempts)))
+    }
+
+    /// How many of its finished attempts got as far as a relay.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn attempts_at_relays(&self, id: Uuid) -> Result<u32, StoreError> {
+        let count: Option<Count> = self
+            .read()
+            .await?
+            .sql("SELECT COUNT(*) AS n FROM delivery_attempts WHERE delivery_id = $1 AND relay IS NOT NULL")
+            .bind(id)
+            .optional()
+            .await?;
+        Ok(count.map_or(0, |count| count.0))
     }
 
     /// Mails, newest first, up to `limit` (1…1000) a page.

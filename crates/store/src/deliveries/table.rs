@@ -45,7 +45,7 @@ pub enum Event {
     Marked,
     /// The receiver said 250 after the dot.
     Taken,
-    /// A temporary failure.
+    /// A temporary failure, or a receiver that wants its mails one after the other.
     PutOff,
     /// A refusal for good, or a mail that cannot be made.
     Refused,
@@ -245,7 +245,7 @@ impl Event {
             Self::BeginsAgain => "the same, of class `alert`",
             Self::Marked => "354, and the lease is still held",
             Self::Taken => "250 after the dot",
-            Self::PutOff => "a temporary failure",
+            Self::PutOff => "a temporary failure, or its turn has not come",
             Self::Refused => "refused for good, or cannot be made",
             Self::ReplyLost => "the answer after the dot is lost",
             Self::TooLate => "its deadline has passed",

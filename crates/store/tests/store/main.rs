@@ -25,4 +25,5 @@ mod schedules;
 mod search;
 mod silences;
 mod suppressions;
+mod turns;
 mod vitals;

@@ -11,6 +11,7 @@ use std::time::Duration;
 /// | `Expired` | `expired` | completed |
 /// | `CalledOff` | `cancelled` | completed |
 /// | `Later` | `deferred` | snoozes |
+/// | `NotYet` | `deferred`; the attempt never was: it is not counted and leaves no line in its history | snoozes |
 /// | `Unsendable` | `failed` | dead: redriven after a repair, it takes the mail up again |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Halt {
@@ -27,6 +28,13 @@ pub enum Halt {
         /// What is away.
         why: String,
         /// When to look again.
+        wait: Duration,
+    },
+    /// Its turn has not come.
+    NotYet {
+        /// Whose turn it is to give.
+        why: String,
+        /// When to ask again.
         wait: Duration,
     },
     /// It cannot be made: the template, its data or the address is at fault.

@@ -1,4 +1,4 @@
-//! Steps 2 and 6 where this worker lacks the sender or the template: the mail waits a while for one that has it, then it is
+//! Steps 2 and 7 where this worker lacks the sender or the template: the mail waits a while for one that has it, then it is
 //! held. It does not fail, for it is not at fault ([`crate::lacking`]).
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Step 9: how the attempt ended. The ledger must hear of it: where it is away, it is tried for a while, shielded.
+//! Step 10: how the attempt ended. The ledger must hear of it: where it is away, it is tried for a while, shielded.
 
 use std::time::Duration;
 
@@ -27,6 +27,12 @@ impl Send<'_> {
             Halt::Expired(why) => self.end(DeliveryState::Expired, &said(why)).await,
             Halt::CalledOff(why) => self.end(DeliveryState::Cancelled, &said(why)).await,
             Halt::Later { why, wait } => self.put_off(why.clone(), &said(why), wait).await,
+            Halt::NotYet { why, wait } => {
+                let (store, now) = (&self.context.store, self.now());
+                let again = after(now, wait);
+                self.patiently(|| store.put_back(self.id, self.token, &why, again, now)).await?;
+                Err(Unfinished::snooze(why, wait))
+            }
             Halt::Unsendable(why) => {
                 let (report, now) = (said(why.clone()), self.now());
                 let store = &self.context.store;

@@ -13,11 +13,12 @@
 //! 3. `gate`: would this domain's mail authenticate at the receiver, and by which relay? If by none, it is held.
 //! 4. `destination`, `suppression`: may mail leave to this address, and may this person be written to?
 //! 5. `send_time`: is it still worth sending, now?
-//! 6. `words`, `render`: template and data, or what a caller had sealed, become a message.
-//! 7. `sign`: DKIM.
-//! 8. `transport`: the relay, with the ledger's mark before the first byte of the body.
-//! 9. `ledger`: how it ended is written, patiently and under a shield: a store that is away for a moment makes no mail
-//!    `unknown`.
+//! 6. `turn`: a domain that asked for fewer mails gets one after the other.
+//! 7. `words`, `render`: template and data, or what a caller had sealed, become a message.
+//! 8. `sign`: DKIM.
+//! 9. `transport`: the relay, with the ledger's mark before the first byte of the body.
+//! 10. `ledger`: how it ended is written, patiently and under a shield: a store that is away for a moment makes no mail
+//!     `unknown`.
 //!
 //! A step that stops the mail answers a [`Halt`]; `ledger` writes it.
 
@@ -33,6 +34,7 @@ mod sender;
 mod sign;
 mod suppression;
 mod transport;
+mod turn;
 mod words;
 
 pub use halt::Halt;
@@ -96,7 +98,6 @@ impl<'a> Send<'a> {
         };
         match self.prepare(&delivery).await {
             Ok(ready) => self.hand_over(&delivery, ready).await,
-            Err(halt @ Halt::Held(_)) => self.held(halt, &delivery).await,
             Err(halt) => self.halted(halt).await,
         }
     }
@@ -108,6 +109,7 @@ impl<'a> Send<'a> {
         let to = self.destination(delivery).await?;
         self.pass_suppression(delivery).await?;
         let delivery = self.still_worth_sending(delivery).await?;
+        self.take_turn(&delivery, &to.address).await?;
         let words = self.words(&delivery, to.redirected).await?;
         let letter = self.render(&delivery, sender, to, words)?;
         let bytes = sign::sign(&self.mailer.gate.signer(sender), &letter)?;

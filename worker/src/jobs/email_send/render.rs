@@ -1,4 +1,4 @@
-//! Step 6: template and data, or the words of a caller, become a message, the same one in every attempt.
+//! Step 7: template and data, or the words of a caller, become a message, the same one in every attempt.
 
 use jiff::Timestamp;
 use mail::calendar::Invite;

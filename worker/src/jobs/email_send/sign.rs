@@ -1,4 +1,4 @@
-//! Step 7: DKIM, with the message's own date, so that a retry signs the same bytes the same way.
+//! Step 8: DKIM, with the message's own date, so that a retry signs the same bytes the same way.
 //!
 //! What receivers refuse whatever the DNS says (two From, a line too long, a bare LF) is not signed.
 

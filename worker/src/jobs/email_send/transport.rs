@@ -1,4 +1,4 @@
-//! Step 8: the relay. From the ledger's mark to the ledger's word on the answer, nothing cuts the attempt off.
+//! Step 9: the relay. From the ledger's mark to the ledger's word on the answer, nothing cuts the attempt off.
 
 use std::time::Duration;
 
@@ -12,16 +12,14 @@ use telemetry::redact::Text;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::Send;
 use super::gate::Way;
 use super::render::Letter;
-use super::{Halt, Send};
 
 /// The wait after a mail was ready to go and the ledger did not let it.
 const LEDGER_WAIT: Duration = Duration::from_secs(2);
 /// How long before its deadline a mail is tried for the last time.
 const LAST_ATTEMPT: Duration = Duration::from_secs(10);
-/// A turn that comes this soon is waited for here, and not in the queue.
-const WAIT_HERE: Duration = Duration::from_secs(1);
 
 /// A mail that is ready to go.
 pub(super) struct Ready {
@@ -48,9 +46,6 @@ impl Ready {
 impl Send<'_> {
     /// Speaks to the relay.
     pub(super) async fn hand_over(&self, delivery: &Delivery, ready: Ready) -> Outcome {
-        if let Err(halt) = self.keep_pace(&ready).await {
-            return self.halted(halt).await;
-        }
         let began = Instant::now();
         let sent = self.by_either_relay(&ready).await;
         let took = began.elapsed();
@@ -63,20 +58,6 @@ impl Send<'_> {
                 self.refused(delivery, &ready.envelope.to, &e, took).await
             }
         }
-    }
-
-    /// A domain that asked for fewer mails gets fewer: the next one waits for its turn.
-    async fn keep_pace(&self, ready: &Ready) -> Result<(), Halt> {
-        let domain = domain(ready);
-        while let Err(wait) = self.mailer.paces.take(&domain, self.now()) {
-            if wait > WAIT_HERE {
-                // Not all of them at the same moment.
-                let wait = wait.mul_f64(1.0 + self.context.chance.share());
-                return Err(Halt::Later { why: format!("{domain} asked for a slower pace"), wait });
-            }
-            tokio::time::sleep(wait).await;
-        }
-        Ok(())
     }
 
     /// By the first relay; by the second, if the first is away, or cannot carry the mail, and certainly does not have it.
@@ -177,11 +158,18 @@ impl Send<'_> {
             self.learn_from(delivery, to, e).await;
             return self.end(DeliveryState::Failed, &report).await;
         }
-        let wait = delivery.class.wait(delivery.attempts, self.context.chance.share());
+        let wait = delivery.class.wait(self.attempts_at_relays(delivery).await, self.context.chance.share());
         match within(wait, delivery.deadline, self.now()) {
             Some(wait) => self.put_off(reason(), &report, wait).await,
             None => self.end(DeliveryState::Expired, &report).await,
         }
+    }
+
+    /// How often a relay was asked to take the mail, this time included: the waits grow with its answers, not with what kept
+    /// the mail from being asked for.
+    async fn attempts_at_relays(&self, delivery: &Delivery) -> u32 {
+        let before = self.context.store.attempts_at_relays(delivery.id).await;
+        before.map_or(delivery.attempts, |before| before + 1)
     }
 
     /// Whether an earlier attempt had no answer after the dot either. Twice is better than not at all; as often as a relay
