@@ -1,7 +1,8 @@
 //! What happens to bookings.
 
 use jiff::Timestamp;
-use queue::Disposition;
+use job::{Clock, Envelope, IdSource, Kind, QueueName, SystemClock, UniqueKey};
+use queue::{Disposition, Enqueued};
 use serde_json::{Value, json};
 use store::{Category, FanOut, NewDelivery};
 
@@ -15,6 +16,14 @@ pub fn example() -> Value {
 
 fn now() -> Timestamp {
     "2026-11-23T10:00:00Z".parse().unwrap()
+}
+
+/// A job of the queue that is about no booking.
+fn stranger() -> Envelope {
+    let queue = QueueName::new("bookings").unwrap();
+    let id = IdSource::new(std::sync::Arc::new(SystemClock)).next(&queue);
+    let args = serde_json::value::to_raw_value(&json!({})).unwrap();
+    Envelope::raw(id, Kind::new("debug.noop").unwrap(), queue, args, SystemClock.now())
 }
 
 #[tokio::test]
@@ -36,6 +45,39 @@ async fn an_event_is_accepted_once_and_a_repeat_is_a_duplicate_of_it() {
     let again = app.finish_all("bookings", Disposition::Completed { result: None }).await;
     assert_eq!(again.len(), 1, "the fan-out runs again, under an id of its own");
     assert_ne!(again[0].to_string(), first["id"]);
+}
+
+#[tokio::test]
+async fn a_callers_unique_key_never_stands_in_the_way_of_an_event_or_a_tick() {
+    let app = App::start().await;
+    let strangers = ["booking:bk_1001:v1", "tick:heartbeat:1764000000000"];
+    for key in strangers {
+        let job = json!({"kind": "debug.noop", "queue": "bookings", "unique_key": key, "delay": "3650d"});
+        let stranger = app.post("/v1/jobs", &job.to_string()).send().await.expect(202);
+        let batch = json!({"jobs": [job]}).to_string();
+        let again = app.post("/v1/jobs/batch", &batch).send().await.expect(200);
+        assert_eq!((&again["results"][0]["id"], &again["results"][0]["duplicate"]), (&stranger["id"], &json!(true)));
+        let path = format!("/v1/jobs/{}", stranger["id"].as_str().unwrap());
+        assert_eq!(app.get(&path).send().await.expect(200)["unique_key"], key, "shown as it was written");
+    }
+    let event = app.post(EVENTS, &example().to_string()).send().await.expect(202);
+    assert_eq!((&event["kind"], &event["state"]), (&json!("booking.confirmed"), &json!("available")));
+    let heartbeat = worker::ticks::key("heartbeat", Timestamp::from_millisecond(1_764_000_000_000).unwrap());
+    assert_eq!(heartbeat.as_str(), strangers[1]);
+    let tick = stranger().with_unique_key(heartbeat);
+    assert_eq!(app.broker.enqueue(&[tick.into()]).await.unwrap(), [Enqueued::New]);
+}
+
+#[tokio::test]
+async fn an_event_whose_key_a_job_of_another_kind_holds_is_not_called_accepted() {
+    let app = App::start().await;
+    let thief = stranger().with_unique_key(UniqueKey::new("booking:bk_1001:v1").unwrap());
+    app.broker.enqueue(&[thief.into()]).await.unwrap();
+    app.post(EVENTS, &example().to_string()).send().await.problem(503);
+    app.post(EVENTS, &example().to_string()).send().await.problem(503);
+    app.finish_all("bookings", Disposition::Completed { result: None }).await;
+    app.post(EVENTS, &example().to_string()).send().await.expect(200);
+    assert_eq!(app.finish_all("bookings", Disposition::Completed { result: None }).await.len(), 1);
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ impl From<&JobRecord> for JobSummary {
             started_at: record.started_at,
             finished_at: record.finished_at,
             expires_at: read.and_then(|e| e.expires_at),
-            unique_key: read.and_then(|e| e.unique_key.as_ref()).map(ToString::to_string),
+            unique_key: read.and_then(|e| e.unique_key.as_ref()).map(|key| key.shown().to_owned()),
             tags: read.map(|e| e.tags.clone()).unwrap_or_default(),
             cancel_requested: record.cancel_requested,
             last_error: record.errors.last().map(|past| past.error.clone()),

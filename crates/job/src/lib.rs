@@ -25,7 +25,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use control::{Control, Shield, Stop};
 pub use envelope::Envelope;
 pub use id::{IdSource, JobId};
-pub use name::{InvalidName, Kind, Priority, QueueName, UniqueKey};
+pub use name::{CallerKey, InvalidName, Kind, Priority, QueueName, UniqueKey};
 pub use outcome::{Completed, Outcome, Unfinished};
 pub use retry::RetryPolicy;
 pub use state::JobState;

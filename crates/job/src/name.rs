@@ -67,6 +67,10 @@ macro_rules! name {
     };
 }
 
+fn visible(s: &str, max: usize) -> bool {
+    !s.is_empty() && s.len() <= max && !s.chars().any(char::is_control)
+}
+
 fn word(s: &str, max: usize, extra: &[u8]) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || extra.contains(&b);
     !s.is_empty() && s.len() <= max && s.as_bytes()[0].is_ascii_lowercase() && s.bytes().all(allowed)
@@ -81,11 +85,32 @@ name!(
     QueueName, "queue", "1 to 48 of a-z 0-9 _ -, a letter first", |s| word(s, 48, b"_-")
 );
 name!(
-    /// A key that at most one job of a queue holds at a time: from its enqueue to its end, then for `unique_for`.
-    UniqueKey, "unique key", "1 to 200 bytes of visible text", |s| {
-        !s.is_empty() && s.len() <= 200 && !s.chars().any(char::is_control)
-    }
+    /// A key that at most one job of a queue holds at a time: from its enqueue to its end, then for `unique_for`. The
+    /// platform makes its own (`booking:bk_1:v1`); those of callers begin with a mark, see [`CallerKey`].
+    UniqueKey, "unique key", "1 to 201 bytes of visible text", |s| visible(s, 201)
 );
+name!(
+    /// A unique key as a caller writes it. As a [`UniqueKey`] it stands in a space of its own: whatever a caller writes, it
+    /// is never a key that the platform makes for the jobs of its own rows.
+    CallerKey, "unique key", "1 to 200 bytes of visible text", |s| visible(s, 200)
+);
+
+/// What callers' keys begin with in the queue; no key of the platform does.
+const CALLERS: char = '~';
+
+impl From<CallerKey> for UniqueKey {
+    fn from(key: CallerKey) -> Self {
+        Self(Arc::from(format!("{CALLERS}{key}")))
+    }
+}
+
+impl UniqueKey {
+    /// The key as it was given: without the mark of callers' keys.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        self.0.strip_prefix(CALLERS).unwrap_or(&self.0)
+    }
+}
 
 impl QueueName {
     /// The queue's tag: 16 bits that every [`crate::JobId`] of the queue ends with. FNV-1a (32 bit), folded.
@@ -145,5 +170,18 @@ mod tests {
         assert!(UniqueKey::new("booking:bk_1:v1").is_ok());
         assert!(UniqueKey::new("a\r\nb").is_err());
         assert!(Priority::new(10).is_err());
+    }
+
+    #[test]
+    fn a_callers_key_is_none_of_the_platforms_and_is_shown_as_it_was_written() {
+        for text in ["booking:bk_1:v1", "tick:heartbeat:1700000000000", "~", &"x".repeat(200)] {
+            let key = UniqueKey::from(CallerKey::new(text).unwrap());
+            assert_ne!(key.as_str(), text);
+            assert_eq!(key.shown(), text);
+            // As it is read again from an envelope.
+            assert_eq!(UniqueKey::new(key.as_str()).unwrap(), key);
+        }
+        assert_eq!(UniqueKey::new("booking:bk_1:v1").unwrap().shown(), "booking:bk_1:v1");
+        assert!(CallerKey::new(&"x".repeat(201)).unwrap_err().to_string().contains("1 to 200 bytes"));
     }
 }

@@ -87,14 +87,14 @@ pub async fn create(
     };
     match state.store.accept_event(&new, now).await? {
         store::Accepted::New { job_id } => {
-            let accepted = enqueue_one(&state, under(job_id)).await?;
+            let accepted = enqueued(&state, under(job_id)).await?;
             // The sweep may have been quicker; for the caller the event is new all the same.
             Ok((StatusCode::ACCEPTED, Json(Accepted { duplicate: false, ..accepted })))
         }
         store::Accepted::Duplicate { job_id } => {
-            let mut accepted = enqueue_one(&state, under(job_id)).await?;
+            let mut accepted = enqueued(&state, under(job_id)).await?;
             if accepted.duplicate && accepted.state.is_none_or(JobState::is_terminal) {
-                accepted.state = enqueue_one(&state, under(state.new_id(&job.queue).uuid())).await?.state;
+                accepted.state = enqueued(&state, under(state.new_id(&job.queue).uuid())).await?.state;
             }
             let first = JobId::from_uuid(job_id);
             Ok((StatusCode::OK, Json(Accepted { id: first, duplicate: true, ..accepted })))
@@ -104,6 +104,18 @@ pub async fn create(
             Err(ApiError::conflict(format!("{message}: send a higher one.")).field("booking.version", message))
         }
     }
+}
+
+/// Enqueues the event's job. Who holds its key must be a job of this event: it would be untrue to call one accepted whose
+/// place another job has taken.
+async fn enqueued(state: &State, job: Enqueue) -> Result<Accepted, ApiError> {
+    let kind = job.envelope.kind.clone();
+    let accepted = enqueue_one(state, job).await?;
+    if accepted.kind != kind.as_str() {
+        tracing::error!(job_id = %accepted.id, kind = accepted.kind, "a job of another kind holds the key of an event");
+        return Err(ApiError::unavailable("The event is stored and cannot be enqueued: another job holds its key."));
+    }
+    Ok(accepted)
 }
 
 /// The event of this name. Errors: 422 for an unknown one.

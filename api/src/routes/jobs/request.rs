@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use job::clock::{after, truncate};
-use job::{Envelope, FieldError, Kind, Priority, QueueName, UniqueKey};
+use job::{CallerKey, Envelope, FieldError, Kind, Priority, QueueName, UniqueKey};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -75,7 +75,7 @@ pub struct NewJob<'a> {
     /// While a job of the queue holds this key, another one with it is a duplicate. 1 to 200 bytes.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
-    unique_key: Option<UniqueKey>,
+    unique_key: Option<CallerKey>,
     /// How long the key is held after the job's end; not at all if absent.
     #[serde(default, deserialize_with = "job::duration::optional")]
     #[schema(value_type = Option<String>, example = "10m")]
@@ -162,7 +162,7 @@ impl NewJob<'_> {
         envelope.priority = self.priority.unwrap_or_default();
         envelope.run_at = run_at;
         envelope.expires_at = self.expires_at.map(truncate);
-        envelope.unique_key = self.unique_key;
+        envelope.unique_key = self.unique_key.map(UniqueKey::from);
         envelope.unique_for = unique_for;
         envelope.trace_parent = trace_parent.map(str::to_owned);
         envelope.tags = tags;

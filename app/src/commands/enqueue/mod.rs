@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use config::Config;
 use jiff::Timestamp;
 use job::clock::{after, truncate};
-use job::{Envelope, IdSource, JobState, Kind, Priority, QueueName, SystemClock, UniqueKey};
+use job::{CallerKey, Envelope, IdSource, JobState, Kind, Priority, QueueName, SystemClock, UniqueKey};
 use queue::{Enqueue, Enqueued};
 use serde_json::value::RawValue;
 use worker::{KindEntry, Registry};
@@ -70,7 +70,7 @@ pub struct Args {
     expires_at: Option<Timestamp>,
     /// While a job of the queue holds this key, another one with it is a duplicate
     #[arg(long, value_name = "KEY")]
-    unique_key: Option<UniqueKey>,
+    unique_key: Option<CallerKey>,
     /// How long the key is held after the job's end: 10m, 24h
     #[arg(long, value_name = "TIME", requires = "unique_key", value_parser = flags::long)]
     unique_for: Option<Duration>,
@@ -177,7 +177,7 @@ async fn enqueue(
         (None, None) => now,
     };
     envelope.expires_at = args.expires_at.map(truncate);
-    envelope.unique_key.clone_from(&args.unique_key);
+    envelope.unique_key = args.unique_key.clone().map(UniqueKey::from);
     envelope.unique_for = args.unique_for.unwrap_or_default();
     envelope.tags.clone_from(&args.tags);
 

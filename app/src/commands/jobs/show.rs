@@ -79,7 +79,7 @@ fn page(job: &JobRecord, now: Timestamp, style: Style) -> String {
                 true => "until its end".to_owned(),
                 false => format!("until {} after its end", job::duration::format(e.unique_for)),
             };
-            ("unique key", format!("{key}, {held}"))
+            ("unique key", format!("{}, {held}", key.shown()))
         }));
         if !e.tags.is_empty() {
             said.push(("tags", one_line(&e.tags.join(", "))));
