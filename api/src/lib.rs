@@ -36,7 +36,7 @@ pub mod heartbeats {
 
 /// Schedules as they are shown: the command line shows the same.
 pub mod schedules {
-    pub use crate::routes::schedules::view::{Asked, BackfillView, FireView, ScheduleView, TickView};
+    pub use crate::routes::schedules::view::{Asked, BackfillView, CalledOff, FireView, ScheduleView, TickView};
 }
 
 /// Who would be told of an alert, as it is shown.

@@ -7,7 +7,8 @@
 //! 3. For each schedule whose next instant has come: decide, write the ticks under the epoch, enqueue their jobs. The
 //!    store refuses a leader that is none any more, and a schedule that was paused or changed meanwhile.
 //! 4. Let go on what waited for the end of an earlier job.
-//! 5. Say when to wake: at the next instant, but within a second, for what may have changed.
+//! 5. Say when to wake: at the next instant, but within a second, for what may have changed; where something went on, soon,
+//!    for what waits behind it.
 //!
 //! Jobs that the queue did not take are tried again with the next step; what is lost before that is left to the sweep.
 
@@ -32,6 +33,10 @@ use crate::skew::Skew;
 
 /// How long it sleeps at most: a change of a schedule is noticed within that time.
 pub const LOOK: Duration = Duration::from_secs(1);
+/// How long it sleeps at most while what waited goes on, one job behind the other.
+const SOON: Duration = Duration::from_millis(25);
+/// For how long after something went on the next end is looked for so often.
+const LIVELY: Duration = Duration::from_secs(2);
 /// Schedules that are read in one page.
 const PAGE: u32 = 500;
 /// A leader that stood still for longer between writing a tick and enqueueing its job leaves the job to the sweep.
@@ -65,6 +70,8 @@ pub struct Ticker {
     known: Option<Known>,
     /// Jobs that were written and not taken by the queue, and when they were written.
     unsent: Vec<(Timestamp, TickRef)>,
+    /// Until then it looks often whether what waits may go on.
+    lively_until: Timestamp,
     store_is_away: bool,
 }
 
@@ -87,7 +94,8 @@ impl Ticker {
     #[must_use]
     pub fn new(parts: Parts, configured: Vec<(String, ScheduleSpec)>, holder: String, lasts: Duration) -> Self {
         let (lead, skew) = (Lead::new(holder, lasts), Skew::default());
-        Self { parts, configured, lead, skew, known: None, unsent: Vec::new(), store_is_away: false }
+        let (unsent, lively_until) = (Vec::new(), Timestamp::MIN);
+        Self { parts, configured, lead, skew, known: None, unsent, lively_until, store_is_away: false }
     }
 
     /// Fires until `end`, then gives the lead back.
@@ -150,7 +158,7 @@ impl Ticker {
             self.read(&state).await?;
         }
         let more = self.fire().await?;
-        if state.waiting {
+        if state.may_go_on {
             self.let_go_on().await?;
         }
         self.send_unsent().await;
@@ -159,7 +167,8 @@ impl Ticker {
             return Ok(now);
         }
         let next = self.known.iter().flat_map(|known| &known.all).filter_map(|watched| watched.next).min();
-        Ok(next.unwrap_or(Timestamp::MAX).min(later(now, LOOK)))
+        let look = if now < self.lively_until { SOON } else { LOOK };
+        Ok(next.unwrap_or(Timestamp::MAX).min(later(now, look)))
     }
 
     fn now(&self) -> Timestamp {
@@ -273,7 +282,12 @@ impl Ticker {
         let now = self.now();
         let Some(lease) = self.lead.held() else { return Ok(()) };
         match self.parts.store.let_waiting_ticks_go_on(lease, now).await? {
-            Some(ticks) => self.unsent.extend(ticks.into_iter().map(|tick| (now, tick))),
+            Some(ticks) => {
+                if !ticks.is_empty() {
+                    self.lively_until = later(now, LIVELY);
+                }
+                self.unsent.extend(ticks.into_iter().map(|tick| (now, tick)));
+            }
             None => self.lead.lost(),
         }
         Ok(())

@@ -43,6 +43,7 @@ async fn what_makes_no_sense_is_named() {
     let base = || json!({"name": "s", "cron": "@daily", "kind": "debug.noop"});
     for (field, value, names) in [
         ("name", json!("Not A Name"), &["name"][..]),
+        ("name", json!("preview"), &["name"]),
         ("cron", json!("0 25 * * *"), &["cron"]),
         ("cron", json!("0 0 30 2 *"), &["cron"]),
         ("timezone", json!("Mars/Olympus"), &["timezone"]),
@@ -159,6 +160,22 @@ async fn a_backfill_is_bounded_and_keeps_what_is_there() {
 }
 
 #[tokio::test]
+async fn what_waits_is_called_off() {
+    let app = App::start().await;
+    let body = json!({"name": "s", "cron": "0 * * * *", "kind": "debug.noop"});
+    app.post("/v1/schedules", &body.to_string()).send().await.expect(201);
+    let span = r#"{"from": "2026-01-01T00:00:00Z", "until": "2026-01-01T03:00:00Z"}"#;
+    app.post("/v1/schedules/s/backfill", span).send().await.expect(202);
+    for left in [3, 0] {
+        let called_off = app.call(Method::POST, "/v1/schedules/s/cancel-waiting").send().await.expect(200);
+        assert_eq!(called_off, json!({"schedule": "s", "cancelled": left}));
+    }
+    let ticks = app.get("/v1/schedules/s/ticks?state=cancelled").send().await.expect(200);
+    assert_eq!(ticks["items"].as_array().unwrap().len(), 3);
+    app.call(Method::POST, "/v1/schedules/none/cancel-waiting").send().await.problem(404);
+}
+
+#[tokio::test]
 async fn a_schedule_of_the_configuration_is_run_and_paused_here_and_changed_there() {
     let app = App::start().await;
     let now = job::SystemClock.now();
@@ -187,11 +204,11 @@ async fn the_operators_hear_that_a_pause_by_failures_is_over_and_of_no_other() {
     let client = outbound::Client::new(outbound::Settings::default(), std::sync::Arc::new(outbound::SystemResolver));
     let app = App::builder().webhook(Webhook::new("http://127.0.0.1:9/", None, client).unwrap()).start().await;
     let now = job::SystemClock.now();
-    for name in ["resumed", "changed", "deleted", "paused"] {
+    for name in ["resumed", "changed", "deleted", "taken_over", "paused"] {
         let body = json!({"name": name, "cron": "30 2 * * *", "kind": "debug.noop", "failure_limit": 1});
         app.post("/v1/schedules", &body.to_string()).send().await.expect(201);
     }
-    for name in ["resumed", "changed", "deleted"] {
+    for name in ["resumed", "changed", "deleted", "taken_over"] {
         let span = json!({"from": "2026-01-02T00:00:00Z", "until": "2026-01-03T00:00:00Z"}).to_string();
         let done = app.post(&format!("/v1/schedules/{name}/backfill"), &span).send().await.expect(202);
         let (at, job) = (&done["ticks"][0]["planned_at"], &done["ticks"][0]["job_id"]);
@@ -202,7 +219,9 @@ async fn the_operators_hear_that_a_pause_by_failures_is_over_and_of_no_other() {
         let ended = app.store.end_tick(name, at, job, TickEnd::Ended(JobEnd::Dead), None, now).await.unwrap().unwrap();
         assert_eq!(ended.paused_after, Some(1));
     }
-    app.post("/v1/schedules/paused/pause", "").send().await.expect(200);
+    for name in ["paused", "taken_over"] {
+        app.post(&format!("/v1/schedules/{name}/pause"), "").send().await.expect(200);
+    }
     for name in ["paused", "resumed", "resumed"] {
         app.post(&format!("/v1/schedules/{name}/resume"), "").send().await.expect(200);
     }
@@ -219,7 +238,7 @@ async fn the_operators_hear_that_a_pause_by_failures_is_over_and_of_no_other() {
         of.push(notice["labels"]["schedule"].as_str().unwrap().to_owned());
     }
     of.sort_unstable();
-    assert_eq!(of, ["changed", "deleted", "resumed"]);
+    assert_eq!(of, ["changed", "deleted", "resumed", "taken_over"]);
 }
 
 #[tokio::test]

@@ -66,6 +66,11 @@ async fn a_schedule_is_run_paused_resumed_and_backfilled() {
     backwards.refused(2, &["--from: earlier than until is expected"]);
     let history = place.json(&["schedules", "show", "nightly"]).await;
     assert_eq!(history["ticks"].as_array().unwrap().len(), 4);
+    let called_off = place.ok(&["schedules", "cancel-waiting", "nightly"]).await;
+    assert_eq!(called_off, "nightly: 3 ticks that waited are called off\n");
+    place.run(&["schedules", "cancel-waiting", "none"]).await.refused(2, &["there is no schedule none"]);
+    place.run(&["schedules", "pause", "nightly", "--reason", "a\nb"]).await.refused(2, &["--reason", "on one line"]);
+    place.run(&["schedules", "delete", "nightly"]).await.refused(2, &["the configuration defines nightly"]);
 }
 
 #[tokio::test]
@@ -95,10 +100,13 @@ async fn the_operators_hear_that_a_schedule_which_failed_is_resumed() {
     };
     let kind = || "schedule.paused".to_owned();
     assert_eq!(incident().await, (kind(), IncidentState::Open));
+    assert_eq!(place.ok(&["schedules", "pause", "mine", "--reason", "moving"]).await, "mine is paused: moving\n");
     for _ in 0..2 {
+        assert_eq!(incident().await, (kind(), IncidentState::Resolved), "the operators know");
         assert!(place.ok(&["schedules", "resume", "mine"]).await.contains("mine fires next at "));
-        assert_eq!(incident().await, (kind(), IncidentState::Resolved));
     }
+    assert!(place.ok(&["schedules", "delete", "mine"]).await.starts_with("mine is deleted"));
+    place.run(&["schedules", "delete", "mine"]).await.refused(2, &["there is no schedule mine"]);
 }
 
 #[tokio::test]

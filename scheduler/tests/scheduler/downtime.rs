@@ -65,6 +65,23 @@ on_both! {
         assert_eq!(stage.states("s").await, [("30T06:00".to_owned(), TickState::Open)]);
     }
 
+    async fn a_tick_that_falls_into_a_deployment_which_changes_its_arguments_is_fired(stage) {
+        let with = |args: serde_json::Value| {
+            let spec = ScheduleSpec { args, ..spec("0 4 * * *", "UTC", CatchUp::Once, Overlap::Skip) };
+            vec![("report".to_owned(), spec)]
+        };
+        let mut old = stage.scheduler(&with(serde_json::json!({})));
+        stage.settle(&mut old).await;
+        drop(old);
+        // Down from before four until after.
+        stage.move_to(at("2026-10-30T04:05:00Z"));
+        let mut new = stage.scheduler(&with(serde_json::json!({"wide": true})));
+        stage.settle(&mut new).await;
+        let ticks = stage.ticks("report").await;
+        assert_eq!(ticks.len(), 1, "{ticks:?}");
+        assert_eq!((ticks[0].tick.planned_at, &ticks[0].tick.args["wide"]), (at("2026-10-30T04:00:00Z"), &true.into()));
+    }
+
     async fn a_schedule_made_or_changed_meanwhile_fires_as_it_is_now(stage) {
         let mut scheduler = stage.scheduler(&[]);
         stage.settle(&mut scheduler).await;

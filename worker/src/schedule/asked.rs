@@ -69,8 +69,9 @@ impl Asking<'_> {
         Ok(written)
     }
 
-    /// Fires a schedule for each planned instant from `from` on and before `until`, paused or not; an instant that has a
-    /// tick keeps it. `None` if there is no such schedule.
+    /// Fires a schedule for each planned instant from `from` on and before `until`; an instant that has a tick keeps it.
+    /// Where the schedule lets no two jobs run at a time they wait, and while it is paused they go on waiting. `None` if
+    /// there is no such schedule.
     ///
     /// # Errors
     /// [`AskError::Span`] if the span ends before it begins or after now, or holds more than [`MOST_BACKFILLED`]

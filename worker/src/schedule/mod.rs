@@ -27,6 +27,11 @@ const LATENESS: Duration = Duration::from_secs(86_400);
 /// The largest arguments, in bytes of JSON.
 const LARGEST_ARGS: usize = 64 << 10;
 
+/// No schedule's name: over the API it is a call.
+const PREVIEW: &str = "preview";
+/// The longest reason of a pause, in bytes.
+const LONGEST_REASON: usize = 500;
+
 /// A schedule as it is asked for; what is not said has its default.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Draft {
@@ -134,7 +139,8 @@ impl Draft {
     }
 }
 
-/// A name that a schedule can have: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first.
+/// A name that a schedule can have: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first, and no word that a call has in the
+/// place of a name.
 ///
 /// # Errors
 /// What is expected.
@@ -143,8 +149,22 @@ pub fn check_name(name: &str) -> Result<(), FieldError> {
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b));
     match fits {
+        true if name == PREVIEW => {
+            Err(FieldError::new("name", "preview is taken: /v1/schedules/preview is a call of its own"))
+        }
         true => Ok(()),
         false => Err(FieldError::new("name", "1 to 64 of a-z, 0-9, _ and - are expected, a letter first")),
+    }
+}
+
+/// Why a schedule is paused, as people write it: 1 to 500 bytes on one line, not only blanks.
+///
+/// # Errors
+/// What is expected.
+pub fn check_reason(reason: &str) -> Result<(), FieldError> {
+    match reason.trim().is_empty() || reason.len() > LONGEST_REASON || reason.chars().any(char::is_control) {
+        true => Err(FieldError::new("reason", format!("1 to {LONGEST_REASON} bytes on one line are expected"))),
+        false => Ok(()),
     }
 }
 
@@ -249,8 +269,16 @@ mod tests {
     #[test]
     fn names_are_words() {
         assert!(check_name("search-report-daily_2").is_ok());
-        for bad in ["", "1st", "Daily", "a b", "a:b", &"x".repeat(65)] {
+        for bad in ["", "1st", "Daily", "a b", "a:b", &"x".repeat(65), "preview"] {
             assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_words_on_one_line() {
+        assert!(check_reason("the archive is being moved").is_ok());
+        for bad in ["", " ", "a\nb", "\u{1b}[31mred", &"x".repeat(501)] {
+            assert!(check_reason(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An operator's hands on a schedule: pause, resume, run now, fire for a span that has passed.
+//! An operator's hands on a schedule: pause, resume, run now, fire for a span that has passed, call off what waits.
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -7,19 +7,16 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use store::Changed;
 use utoipa::ToSchema;
-use worker::schedule::{AskError, Asking};
+use worker::schedule::{AskError, Asking, check_reason};
 use worker::ticks;
 
 use super::no_such;
-use super::view::{Asked, BackfillView, ScheduleView};
+use super::view::{Asked, BackfillView, CalledOff, ScheduleView};
 use crate::auth::{Caller, Operate};
 use crate::body::{OptionalText, Text, parse};
 use crate::error::{ApiError, Problem};
 use crate::query::Path;
 use crate::state::State;
-
-/// The longest reason, in bytes.
-const LONGEST_REASON: usize = 500;
 
 /// Why a schedule is paused.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -45,7 +42,8 @@ pub struct Span {
 
 /// Pause a schedule
 ///
-/// Nothing of it fires until it is resumed. The body is optional.
+/// Nothing of it fires until it is resumed, and what waits behind an earlier job goes on waiting (see cancel-waiting). The
+/// body is optional. A pause by failures becomes the operator's.
 #[utoipa::path(
     post, path = "/v1/schedules/{name}/pause", tag = "schedules", operation_id = "pauseSchedule",
     request_body = Option<Pause>, params(("name" = String, Path, description = "The schedule's name")),
@@ -61,10 +59,8 @@ pub async fn pause(
     OptionalText(text): OptionalText,
 ) -> Result<Json<ScheduleView>, ApiError> {
     let pause: Pause = text.as_deref().map(parse).transpose()?.unwrap_or_default();
-    if let Some(reason) = &pause.reason
-        && (reason.trim().is_empty() || reason.len() > LONGEST_REASON || reason.chars().any(char::is_control))
-    {
-        return Err(ApiError::invalid("reason", format!("1 to {LONGEST_REASON} bytes on one line are expected")));
+    if let Some(reason) = &pause.reason {
+        check_reason(reason).map_err(|e| ApiError::invalid_fields(vec![e]))?;
     }
     let now = state.clock.now();
     view(&state, state.store.pause_schedule(&name, pause.reason.as_deref(), now).await?, now).await
@@ -114,7 +110,7 @@ pub async fn run(
 /// Fire for a span that has passed
 ///
 /// One tick for each planned instant that has none, at most 1,000. Where the schedule lets no two jobs run at a time they
-/// wait, one behind the other.
+/// wait, one behind the other; what is planned goes before them, and while the schedule is paused none goes on.
 #[utoipa::path(
     post, path = "/v1/schedules/{name}/backfill", tag = "schedules", operation_id = "backfillSchedule",
     request_body = Span, params(("name" = String, Path, description = "The schedule's name")),
@@ -135,6 +131,27 @@ pub async fn backfill(
     let done = asking(&state).backfill(&name, span.from, span.until).await.map_err(refused)?.ok_or_else(no_such)?;
     let ticks = done.ticks.into_iter().map(Asked::from).collect();
     Ok((StatusCode::ACCEPTED, Json(BackfillView { ticks, present: done.present })))
+}
+
+/// Call off what waits
+///
+/// Every tick of the schedule that waits behind an earlier job: planned, caught up or backfilled. Jobs that are under way go
+/// on.
+#[utoipa::path(
+    post, path = "/v1/schedules/{name}/cancel-waiting", tag = "schedules", operation_id = "cancelWaitingTicks",
+    params(("name" = String, Path, description = "The schedule's name")),
+    responses(
+        (status = 200, description = "How many ticks were called off", body = CalledOff),
+        (status = 404, description = "No such schedule", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn cancel_waiting(
+    Shared(state): Shared<State>,
+    _: Caller<Operate>,
+    Path(name): Path<String>,
+) -> Result<Json<CalledOff>, ApiError> {
+    let cancelled = state.store.cancel_waiting_ticks(&name, state.clock.now()).await?.ok_or_else(no_such)?;
+    Ok(Json(CalledOff { schedule: name, cancelled }))
 }
 
 fn asking(state: &State) -> Asking<'_> {

@@ -24,6 +24,7 @@ pub fn router() -> OpenApiRouter<State> {
         .routes(routes!(act::resume))
         .routes(routes!(act::run))
         .routes(routes!(act::backfill))
+        .routes(routes!(act::cancel_waiting))
 }
 
 fn no_such() -> ApiError {

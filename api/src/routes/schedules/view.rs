@@ -139,6 +139,15 @@ pub struct BackfillView {
     pub present: usize,
 }
 
+/// What was called off.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CalledOff {
+    /// The schedule.
+    pub schedule: String,
+    /// Its ticks that waited and are called off now.
+    pub cancelled: u64,
+}
+
 impl ScheduleView {
     /// The schedule as it stands at `now`.
     #[must_use]

@@ -55,7 +55,8 @@ pub async fn create(
 
 /// Change a schedule
 ///
-/// What is absent stays. Instants that were planned before and have not fired are let go; failures count from 0.
+/// What is absent stays. With another expression or zone, instants that were planned before and have not fired are let go;
+/// failures count from 0.
 #[utoipa::path(
     patch, path = "/v1/schedules/{name}", tag = "schedules", operation_id = "changeSchedule",
     request_body = ScheduleChange, params(("name" = String, Path, description = "The schedule's name")),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use api::schedules::{Asked, BackfillView, ScheduleView};
+use api::schedules::{Asked, BackfillView, CalledOff, ScheduleView};
 use config::Config;
 use jiff::Timestamp;
 use job::{Clock, IdSource, SystemClock};
-use store::Changed;
-use worker::schedule::{AskError, Asking};
+use store::{Changed, Store};
+use worker::schedule::{AskError, Asking, check_reason};
 use worker::{Registry, ticks};
 
 use super::look::because;
@@ -41,7 +41,7 @@ pub struct PauseArgs {
     #[arg(value_name = "NAME")]
     name: String,
     /// For whoever finds it paused
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: Option<String>,
     /// Answer with JSON
     #[arg(long)]
@@ -106,20 +106,58 @@ async fn ask<T>(config: &Config, question: impl AsyncFnOnce(&Asking<'_>) -> Resu
 }
 
 pub async fn pause(config: &Config, args: &PauseArgs) -> anyhow::Result<()> {
-    let changed = store(config).await?.pause_schedule(&args.name, args.reason.as_deref(), now()).await?;
+    let store = store(config).await?;
+    let changed = store.pause_schedule(&args.name, args.reason.as_deref(), now()).await?;
+    tell_operators(config, &store, &args.name, &changed).await?;
     told(&args.name, changed, args.json)
 }
 
 pub async fn resume(config: &Config, args: &Name) -> anyhow::Result<()> {
     let store = store(config).await?;
     let changed = store.resume_schedule(&args.name, now()).await?;
-    if let Changed::Done { ended, .. } = &changed {
-        // The operators were told of a pause by failures.
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let notices = wire::notices(config, &store, &queue_or_new(config).await?, &clock)?;
-        ticks::tell_resumed(&notices, &args.name, ended.as_ref()).await;
-    }
+    tell_operators(config, &store, &args.name, &changed).await?;
     told(&args.name, changed, args.json)
+}
+
+pub async fn delete(config: &Config, args: &Name) -> anyhow::Result<()> {
+    let store = store(config).await?;
+    let changed = store.delete_schedule(&args.name, now()).await?;
+    tell_operators(config, &store, &args.name, &changed).await?;
+    match changed {
+        Changed::Done { schedule, .. } if args.json => print_json(&ScheduleView::new(*schedule, now())),
+        Changed::Done { .. } => print(&format!("{} is deleted; what it has fired is kept for a while\n", args.name)),
+        Changed::OfConfig => {
+            let name = &args.name;
+            let what =
+                format!("NAME: the configuration defines {name}: take [schedules.{name}] out there, or disable it");
+            Err(Usage(what).into())
+        }
+        Changed::Missing | Changed::Moved => Err(no_such(&args.name)),
+    }
+}
+
+pub async fn cancel_waiting(config: &Config, args: &Name) -> anyhow::Result<()> {
+    let cancelled = store(config).await?.cancel_waiting_ticks(&args.name, now()).await?;
+    let cancelled = cancelled.ok_or_else(|| no_such(&args.name))?;
+    let schedule = args.name.clone();
+    match args.json {
+        true => print_json(&CalledOff { schedule, cancelled }),
+        false => print(&format!("{schedule}: {cancelled} ticks that waited are called off\n")),
+    }
+}
+
+/// The operators were told of a pause by failures: they hear that it is over.
+async fn tell_operators(config: &Config, store: &Store, name: &str, changed: &Changed) -> anyhow::Result<()> {
+    if let Changed::Done { ended: Some(ended), .. } = changed {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let notices = wire::notices(config, store, &queue_or_new(config).await?, &clock)?;
+        ticks::tell_resumed(&notices, name, Some(ended)).await;
+    }
+    Ok(())
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    check_reason(text).map(|()| text.to_owned()).map_err(|e| e.message)
 }
 
 fn told(name: &str, changed: Changed, json: bool) -> anyhow::Result<()> {

@@ -39,6 +39,10 @@ enum Command {
     Resume(act::Name),
     /// Fires a schedule for each planned instant of a span that has passed and has no tick
     Backfill(act::BackfillArgs),
+    /// Calls off the ticks of a schedule that wait behind an earlier job
+    CancelWaiting(act::Name),
+    /// Deletes a schedule that was made over the API; what it has fired is kept for a while
+    Delete(act::Name),
 }
 
 /// Runs it.
@@ -52,6 +56,8 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
         Command::Pause(args) => act::pause(&config, args).await,
         Command::Resume(args) => act::resume(&config, args).await,
         Command::Backfill(args) => act::backfill(&config, args).await,
+        Command::CancelWaiting(args) => act::cancel_waiting(&config, args).await,
+        Command::Delete(args) => act::delete(&config, args).await,
     };
     done.map_err(|e| at_store(e, &config)).map(|()| ExitCode::SUCCESS)
 }

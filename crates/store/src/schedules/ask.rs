@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::change::find;
+use super::change::{call_off, find};
 use super::fire::{NewTick, TickLimits, Writing};
 use super::policy::{Overlap, TickState};
 use super::tick::TickRef;
@@ -43,8 +43,23 @@ impl Store {
         Err(StoreError::Contended)
     }
 
+    /// Calls off the ticks of a schedule that wait behind an earlier one, whatever they are for. Answers how many; `None` if
+    /// there is no such schedule.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn cancel_waiting_ticks(&self, name: &str, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let mut transaction = self.begin().await?;
+        if find(&mut transaction, name).await?.is_none() {
+            return Ok(None);
+        }
+        let called_off = call_off(&mut transaction, name, "called off while it waited", now).await?;
+        transaction.commit().await?;
+        Ok(Some(called_off))
+    }
+
     /// Writes ticks for instants that have passed; those that have one stay as they are. Where the schedule lets no two
-    /// jobs run at a time they wait, one behind the other. Answers the new ones; `None` if there is no such schedule.
+    /// jobs run at a time they wait, one behind the other, and behind what is planned. Answers the new ones; `None` if there is no such schedule.
     ///
     /// # Errors
     /// As the database says.

@@ -50,8 +50,9 @@ impl Store {
         Ok(made)
     }
 
-    /// Gives a person's schedule another definition, if it still has `revision`. What was planned before `now` and not
-    /// fired is let go; failures count from 0, and a pause by failures, which were those of the old definition, ends.
+    /// Gives a person's schedule another definition, if it still has `revision`. With another expression or zone, what was
+    /// planned before `now` and not fired is let go; otherwise it fires, as it is defined now. Failures count from 0, and a
+    /// pause by failures, which were those of the old definition, ends.
     ///
     /// # Errors
     /// As the database says.
@@ -73,7 +74,8 @@ impl Store {
         done(transaction, name, by_failures(found.paused)).await
     }
 
-    /// Fires nothing of this schedule until it is resumed. One that is paused already stays as it is.
+    /// Fires nothing of this schedule, and lets nothing go on that waits, until it is resumed. A pause by failures becomes
+    /// the operator's, and is answered as ended; an operator's stays as it is.
     ///
     /// # Errors
     /// As the database says.
@@ -84,10 +86,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Changed, StoreError> {
         let mut transaction = self.begin().await?;
+        let Some(found) = find_to_change(&mut transaction, name).await? else { return Ok(Changed::Missing) };
         transaction
             .sql(
                 "UPDATE schedules SET paused_at = $2, paused_by = $3, pause_reason = $4, updated_at = $2
-                 WHERE name = $1 AND paused_at IS NULL",
+                 WHERE name = $1 AND (paused_at IS NULL OR paused_by = 'failures')",
             )
             .bind(name)
             .bind(At(now))
@@ -95,7 +98,7 @@ impl Store {
             .bind(reason)
             .run()
             .await?;
-        done(transaction, name, None).await
+        done(transaction, name, by_failures(found.paused)).await
     }
 
     /// Fires again, from the first instant after `now` on: what was planned during the pause is let go.
@@ -221,6 +224,8 @@ pub(super) async fn insert(
 }
 
 /// Writes another definition over `revision`, and ends a pause by failures; `false` if it is not that one any more.
+/// Instants that came and were not fired yet stay to be decided, unless they are those of another expression or zone, or of
+/// the pause that ends.
 pub(super) async fn redefine(
     session: &mut Session,
     name: &str,
@@ -238,7 +243,10 @@ pub(super) async fn redefine(
                  paused_at = CASE WHEN paused_by = 'failures' THEN NULL ELSE paused_at END,
                  pause_reason = CASE WHEN paused_by = 'failures' THEN NULL ELSE pause_reason END,
                  paused_by = CASE WHEN paused_by = 'failures' THEN NULL ELSE paused_by END,
-                 decided_until = CASE WHEN decided_until > $14 THEN decided_until ELSE $14 END
+                 decided_until = CASE WHEN decided_until > $14 THEN decided_until
+                                      WHEN cron = $4 AND timezone = $5 AND coalesce(paused_by, '') <> 'failures'
+                                      THEN decided_until
+                                      ELSE $14 END
              WHERE name = $1 AND revision = $2",
         )
         .bind(name)
@@ -260,17 +268,23 @@ pub(super) async fn redefine(
     Ok(written > 0)
 }
 
-/// Removes the row; what waits behind an earlier tick is called off.
-pub(super) async fn remove(session: &mut Session, name: &str, now: Timestamp) -> Result<(), StoreError> {
+/// Calls off the ticks that wait behind an earlier one, for this reason.
+pub(super) async fn call_off(session: &mut Session, name: &str, why: &str, now: Timestamp) -> Result<u64, StoreError> {
     session
         .sql(
-            "UPDATE schedule_ticks SET state = 'cancelled', note = 'its schedule was deleted', ended_at = $2
-             WHERE schedule = $1 AND state = 'waiting'",
+            "UPDATE schedule_ticks SET state = 'cancelled', note = $2, ended_at = $3
+             WHERE schedule = $1 AND state = 'waiting' AND state IN ('open', 'waiting')",
         )
         .bind(name)
+        .bind(why)
         .bind(At(now))
         .run()
-        .await?;
+        .await
+}
+
+/// Removes the row; what waits behind an earlier tick is called off.
+pub(super) async fn remove(session: &mut Session, name: &str, now: Timestamp) -> Result<(), StoreError> {
+    call_off(session, name, "its schedule was deleted", now).await?;
     session.sql("DELETE FROM schedules WHERE name = $1").bind(name).run().await?;
     Ok(())
 }

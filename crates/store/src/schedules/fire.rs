@@ -1,5 +1,11 @@
 //! Writing what a leader has decided, and letting go on what waited. Everything here happens under the leader's epoch, in
 //! one transaction: all of it, or, for a leader that is none any more, nothing.
+//!
+//! Where no two jobs may run at a time ([`Before::place`] decides):
+//! 1. What is planned is skipped, or waits (`queue_one`), while the job of an earlier tick is not done.
+//! 2. A person's backfill never costs a planned tick: that one waits for the job that is under way, and goes before the
+//!    backfilled ones that wait.
+//! 3. While missed ticks are caught up, each for itself (`all`), what comes meanwhile waits behind them.
 
 use std::time::Duration;
 
@@ -9,14 +15,27 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::lease::{SchedulerLease, leads};
-use super::policy::{Overlap, TickCause, TickState};
-use super::record::{Schedule, ms};
+use super::policy::{CatchUp, Overlap, TickCause, TickState};
+use super::record::{Schedule, ScheduleSpec, ms};
 use super::tick::{TickRef, tick_ref_columns};
 use crate::db::{At, Record, Row, Session, Store};
 use crate::error::StoreError;
 
 /// Ticks that one call lets go on.
 const CHUNK: i64 = 200;
+
+/// Names the schedules of which a waiting tick may go on: nothing of theirs is under way, and they are not paused.
+macro_rules! free_to_go_on {
+    () => {
+        "SELECT s.name FROM schedules s
+         WHERE s.paused_at IS NULL
+           AND EXISTS (SELECT 1 FROM schedule_ticks w
+                       WHERE w.schedule = s.name AND w.state = 'waiting' AND w.state IN ('open', 'waiting'))
+           AND NOT EXISTS (SELECT 1 FROM schedule_ticks o
+                           WHERE o.schedule = s.name AND o.state = 'open' AND o.state IN ('open', 'waiting'))"
+    };
+}
+pub(super) use free_to_go_on;
 
 /// A tick that is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +74,30 @@ pub enum Fired {
     Changed,
 }
 
-struct Unfinished(TickState);
+/// How many ticks of a state and a cause are not done, and the first of them.
+struct Unfinished {
+    state: TickState,
+    cause: TickCause,
+    count: u64,
+    first: Timestamp,
+}
 
 impl Record for Unfinished {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get("state")?))
+        Ok(Self {
+            state: row.get("state")?,
+            cause: row.get("cause")?,
+            count: row.number("count")?,
+            first: row.get::<At>("earliest")?.0,
+        })
+    }
+}
+
+struct Free(String);
+
+impl Record for Free {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self(row.get("name")?))
     }
 }
 
@@ -99,10 +137,10 @@ impl Store {
         let mut before = Before::look(&mut transaction, schedule, !ticks.is_empty()).await?;
         let mut written = Vec::with_capacity(ticks.len());
         for tick in ticks {
-            let (state, note) = before.place(schedule.spec.overlap, tick);
+            let (state, note) = before.place(&schedule.spec, tick, now);
             let row = Writing { schedule, limits, tick, state, note, epoch: Some(lease.epoch), now };
             if let Some(new) = row.insert(&mut transaction).await? {
-                before.count(state);
+                before.count(tick, state);
                 written.push(new);
             }
         }
@@ -110,8 +148,8 @@ impl Store {
         Ok(Fired::Written(written))
     }
 
-    /// Lets the oldest waiting tick go on of each schedule whose earlier ticks are done; its job is due at once. `None`
-    /// if `lease` leads no more.
+    /// Lets a waiting tick go on of each schedule of which nothing is under way and which is not paused: the oldest, a
+    /// backfilled one after all others. Its job is due at once. `None` if `lease` leads no more.
     ///
     /// # Errors
     /// As the database says.
@@ -124,31 +162,23 @@ impl Store {
         if !leads(&mut transaction, lease).await? {
             return Ok(None);
         }
-        let due: Vec<TickRef> = transaction
-            .sql(concat!(
-                "SELECT ",
-                tick_ref_columns!(),
-                " FROM schedule_ticks w
-                 WHERE state = 'waiting' AND state IN ('open', 'waiting')
-                   AND NOT EXISTS (SELECT 1 FROM schedule_ticks o
-                                   WHERE o.schedule = w.schedule AND o.state IN ('open', 'waiting')
-                                     AND (o.state = 'open' OR o.planned_at < w.planned_at))
-                 ORDER BY planned_at LIMIT $1",
-            ))
-            .bind(CHUNK)
-            .all()
-            .await?;
-        let mut going = Vec::with_capacity(due.len());
-        for tick in due {
+        let free: Vec<Free> =
+            transaction.sql(concat!(free_to_go_on!(), " ORDER BY s.name LIMIT $1")).bind(CHUNK).all().await?;
+        let mut going = Vec::with_capacity(free.len());
+        for Free(schedule) in free {
             let moved: Option<TickRef> = transaction
                 .sql(concat!(
-                    "UPDATE schedule_ticks SET state = 'open', run_at = $3, sweep_from = $3
-                     WHERE schedule = $1 AND planned_at = $2 AND state = 'waiting'
+                    "UPDATE schedule_ticks SET state = 'open', run_at = $2, sweep_from = $2
+                     WHERE schedule = $1 AND state = 'waiting' AND planned_at = coalesce(
+                         (SELECT min(planned_at) FROM schedule_ticks
+                          WHERE schedule = $1 AND state = 'waiting' AND state IN ('open', 'waiting')
+                            AND cause <> 'backfill'),
+                         (SELECT min(planned_at) FROM schedule_ticks
+                          WHERE schedule = $1 AND state = 'waiting' AND state IN ('open', 'waiting')))
                      RETURNING ",
                     tick_ref_columns!()
                 ))
-                .bind(tick.schedule.as_str())
-                .bind(At(tick.planned_at))
+                .bind(schedule.as_str())
                 .bind(At(now))
                 .optional()
                 .await?;
@@ -160,40 +190,81 @@ impl Store {
 }
 
 /// What there is of a schedule that is not done.
+#[derive(Default)]
 struct Before {
+    /// A job is under way that no person backfilled.
     open: bool,
-    waiting: bool,
+    /// A job is under way that a person backfilled.
+    filling: bool,
+    /// Ticks that wait, backfilled ones aside.
+    waiting: u64,
+    /// The instant of the first of them.
+    first: Option<Timestamp>,
+    /// One of them is a missed one.
+    missed: bool,
 }
 
 impl Before {
     async fn look(session: &mut Session, schedule: &Schedule, needed: bool) -> Result<Self, StoreError> {
+        let mut before = Self::default();
         if !needed || schedule.spec.overlap == Overlap::Allow {
-            return Ok(Self { open: false, waiting: false });
+            return Ok(before);
         }
         let found: Vec<Unfinished> = session
-            .sql("SELECT DISTINCT state FROM schedule_ticks WHERE schedule = $1 AND state IN ('open', 'waiting')")
+            .sql(
+                "SELECT state, cause, count(*) AS count, min(planned_at) AS earliest FROM schedule_ticks
+                 WHERE schedule = $1 AND state IN ('open', 'waiting') GROUP BY state, cause",
+            )
             .bind(schedule.name.as_str())
             .all()
             .await?;
-        let any = |state| found.iter().any(|row| row.0 == state);
-        Ok(Self { open: any(TickState::Open), waiting: any(TickState::Waiting) })
+        for Unfinished { state, cause, count, first } in found {
+            match (state, cause) {
+                (TickState::Open, TickCause::Backfill) => before.filling = true,
+                (TickState::Open, _) => before.open = true,
+                (_, TickCause::Backfill) => {}
+                _ => before.wait(cause, count, first),
+            }
+        }
+        Ok(before)
     }
 
-    fn place(&self, overlap: Overlap, tick: &NewTick) -> (TickState, Option<String>) {
-        let busy = self.open || self.waiting;
-        match overlap {
+    fn place(&self, spec: &ScheduleSpec, tick: &NewTick, now: Timestamp) -> (TickState, Option<String>) {
+        let busy = self.open || self.filling || self.waiting > 0;
+        let unless_one_waits = |why: &str| match self.waiting {
+            0 => (TickState::Waiting, tick.note.clone()),
+            _ => (TickState::Skipped, Some(why.to_owned())),
+        };
+        match spec.overlap {
             Overlap::Allow => (TickState::Open, tick.note.clone()),
             _ if !busy => (TickState::Open, tick.note.clone()),
-            _ if tick.patient => (TickState::Waiting, tick.note.clone()),
-            Overlap::QueueOne if !self.waiting => (TickState::Waiting, tick.note.clone()),
-            Overlap::QueueOne => (TickState::Skipped, Some("another one waits already".to_owned())),
+            _ if tick.patient || self.catches_up(spec, now) => (TickState::Waiting, tick.note.clone()),
+            Overlap::QueueOne => unless_one_waits("another one waits already"),
+            Overlap::Skip if self.filling && !self.open => unless_one_waits("another one waits already"),
             Overlap::Skip => (TickState::Skipped, Some("the job of an earlier one is not done".to_owned())),
         }
     }
 
-    fn count(&mut self, state: TickState) {
+    /// Whether missed ticks, or what came behind them, are still being worked off: more wait than otherwise ever do. The
+    /// first of them is none that has become too late itself, so that no schedule piles up for ever which is slower than
+    /// its pace.
+    fn catches_up(&self, spec: &ScheduleSpec, now: Timestamp) -> bool {
+        let ordinary = u64::from(spec.overlap == Overlap::QueueOne || self.filling);
+        let in_time = self.first.is_some_and(|first| first.checked_add(spec.max_lateness).is_ok_and(|end| end >= now));
+        spec.catch_up == CatchUp::All && in_time && (self.missed || self.waiting > ordinary)
+    }
+
+    fn count(&mut self, tick: &NewTick, state: TickState) {
         self.open |= state == TickState::Open;
-        self.waiting |= state == TickState::Waiting;
+        if state == TickState::Waiting {
+            self.wait(tick.cause, 1, tick.planned_at);
+        }
+    }
+
+    fn wait(&mut self, cause: TickCause, count: u64, first: Timestamp) {
+        self.waiting += count;
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.missed |= cause == TickCause::CatchUp;
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::fire::free_to_go_on;
 use crate::db::{At, Record, Row, Session, Store};
 use crate::error::StoreError;
 
@@ -30,8 +31,8 @@ pub struct SchedulerState {
     pub expires_at: Timestamp,
     /// Raised with each change of a schedule.
     pub changes: i64,
-    /// Whether a tick waits for the end of an earlier one.
-    pub waiting: bool,
+    /// Whether a tick has waited long enough: no earlier one of its schedule is under way, and no pause holds it.
+    pub may_go_on: bool,
 }
 
 impl Record for SchedulerState {
@@ -41,7 +42,7 @@ impl Record for SchedulerState {
             epoch: row.get("epoch")?,
             expires_at: row.get::<At>("expires_at")?.0,
             changes: row.get("changes")?,
-            waiting: row.get("waiting")?,
+            may_go_on: row.get("may_go_on")?,
         })
     }
 }
@@ -113,19 +114,18 @@ impl Store {
         Ok(())
     }
 
-    /// Who leads, whether schedules have changed, whether ticks wait.
+    /// Who leads, whether schedules have changed, whether ticks that waited may go on.
     ///
     /// # Errors
     /// As the database says.
     pub async fn scheduler_state(&self) -> Result<SchedulerState, StoreError> {
         self.read()
             .await?
-            .sql(
-                "SELECT holder, epoch, expires_at, changes,
-                        EXISTS (SELECT 1 FROM schedule_ticks WHERE state = 'waiting' AND state IN ('open', 'waiting'))
-                            AS waiting
-                 FROM scheduler_lease WHERE id = 1",
-            )
+            .sql(concat!(
+                "SELECT holder, epoch, expires_at, changes, EXISTS (",
+                free_to_go_on!(),
+                ") AS may_go_on FROM scheduler_lease WHERE id = 1",
+            ))
             .optional()
             .await?
             .ok_or_else(|| StoreError::Corrupt("scheduler_lease has lost its row".to_owned()))

@@ -188,13 +188,152 @@ on_both! {
         let first = only(fire(world, &lease, "s", &[tick(300)]).await);
         let more = fire(world, &lease, "s", &[tick(600), tick(900)]).await;
         assert_eq!(states(&more), [TickState::Waiting, TickState::Skipped]);
-        assert!(world.store.scheduler_state().await.unwrap().waiting);
+        assert!(!world.store.scheduler_state().await.unwrap().may_go_on, "the earlier one is under way");
         assert_eq!(world.store.let_waiting_ticks_go_on(&lease, at(950)).await.unwrap(), Some(Vec::new()));
         end(world, &first, FAILED, 1000).await;
+        assert!(world.store.scheduler_state().await.unwrap().may_go_on);
         let going = world.store.let_waiting_ticks_go_on(&lease, at(1001)).await.unwrap().unwrap();
         assert_eq!(going.len(), 1);
         assert_eq!((going[0].planned_at, going[0].state, going[0].run_at), (at(600), TickState::Open, at(1001)));
-        assert!(!world.store.scheduler_state().await.unwrap().waiting);
+        assert!(!world.store.scheduler_state().await.unwrap().may_go_on);
+    }
+
+    async fn what_waits_does_not_go_on_while_anybody_has_paused_its_schedule(world) {
+        for (name, by) in [("stopped", PausedBy::Operator), ("failing", PausedBy::Failures)] {
+            made(world, name, Overlap::Skip).await;
+            let lease = world.store.take_scheduler_lease("one", Duration::ZERO, at(0)).await.unwrap().unwrap();
+            let patient = [300, 600, 900, 1200].map(|s| NewTick { patient: true, ..tick(s) });
+            let Fired::Written(ticks) = fire(world, &lease, name, &patient).await else { panic!() };
+            let go_on = async || world.store.let_waiting_ticks_go_on(&lease, at(2000)).await.unwrap().unwrap();
+            end(world, &ticks[0], if by == PausedBy::Failures { FAILED } else { TickEnd::Done }, 1300).await;
+            let second = go_on().await.remove(0);
+            match by {
+                PausedBy::Failures => assert_eq!(end(world, &second, FAILED, 1400).await, Some(Some(2))),
+                PausedBy::Operator => {
+                    world.store.pause_schedule(name, None, at(1400)).await.unwrap();
+                    end(world, &second, TickEnd::Done, 1400).await;
+                }
+            }
+            assert_eq!(world.store.get_schedule(name).await.unwrap().unwrap().paused.unwrap().by, by);
+            assert!(!world.store.scheduler_state().await.unwrap().may_go_on, "{name}");
+            assert_eq!(go_on().await, [], "{name}");
+            world.store.resume_schedule(name, at(1500)).await.unwrap();
+            assert!(world.store.scheduler_state().await.unwrap().may_go_on, "{name}");
+            assert_eq!(go_on().await[0].planned_at, at(900), "{name}");
+            // The rest is called off by hand.
+            assert_eq!(world.store.cancel_waiting_ticks(name, at(1600)).await.unwrap(), Some(1));
+            let called_off = world.store.list_ticks(name, Some(TickState::Cancelled), 10, None).await.unwrap().items;
+            assert_eq!((called_off[0].tick.planned_at, called_off[0].ended_at), (at(1200), Some(at(1600))));
+            assert_eq!(called_off[0].note.as_deref(), Some("called off while it waited"));
+            assert_eq!(world.store.cancel_waiting_ticks(name, at(1600)).await.unwrap(), Some(0));
+        }
+        assert_eq!(world.store.cancel_waiting_ticks("none", at(0)).await.unwrap(), None);
+    }
+
+    async fn an_operator_takes_over_a_pause_by_failures(world) {
+        made(world, "s", Overlap::Allow).await;
+        let lease = lead(&world.store, "one", 0).await;
+        let Fired::Written(ticks) = fire(world, &lease, "s", &[tick(300), tick(600)]).await else { panic!() };
+        end(world, &ticks[0], FAILED, 700).await;
+        assert_eq!(end(world, &ticks[1], FAILED, 700).await, Some(Some(2)));
+        let pause = async |why: &str, s| match world.store.pause_schedule("s", Some(why), at(s)).await.unwrap() {
+            Changed::Done { schedule, ended } => (schedule.paused.unwrap(), ended.map(|ended| ended.by)),
+            other => panic!("{other:?}"),
+        };
+        let (paused, ended) = pause("looking into it", 800).await;
+        assert_eq!((paused.by, paused.at, ended), (PausedBy::Operator, at(800), Some(PausedBy::Failures)));
+        assert_eq!(paused.reason.as_deref(), Some("looking into it"));
+        let (same, ended) = pause("again", 900).await;
+        assert_eq!((same, ended), (paused.clone(), None), "an operator's pause stays as it is");
+        // Another definition ends it no more than any other operator's pause.
+        let other = ScheduleSpec { args: json!({}), ..spec(Overlap::Allow) };
+        let Changed::Done { schedule, ended: None } = world.store.change_schedule("s", 1, &other, at(950)).await.unwrap() else { panic!() };
+        assert_eq!(schedule.paused, Some(paused));
+        assert_eq!(world.store.pause_schedule("none", None, at(0)).await.unwrap(), Changed::Missing);
+    }
+
+    async fn another_definition_keeps_the_instants_that_are_undecided_unless_they_are_others_now(world) {
+        let base = || spec(Overlap::Allow);
+        let changes: [(ScheduleSpec, bool); 5] = [
+            (ScheduleSpec { args: json!({"b": 2}), ..base() }, true),
+            (ScheduleSpec { jitter: Duration::ZERO, ..base() }, true),
+            (ScheduleSpec { queue: "default".to_owned(), ..base() }, true),
+            (ScheduleSpec { cron: "*/10 * * * *".to_owned(), ..base() }, false),
+            (ScheduleSpec { timezone: "UTC".to_owned(), ..base() }, false),
+        ];
+        let lease = lead(&world.store, "one", 0).await;
+        for (n, (changed, kept)) in changes.iter().enumerate() {
+            let expected = if *kept { at(0) } else { at(700) };
+            let name = format!("mine_{n}");
+            made(world, &name, Overlap::Allow).await;
+            let Changed::Done { schedule, .. } = world.store.change_schedule(&name, 1, changed, at(700)).await.unwrap() else { panic!() };
+            assert_eq!((schedule.decided_until, &schedule.spec), (expected, changed), "over the API: {n}");
+            let wanted = |spec: &ScheduleSpec| [("configured".to_owned(), spec.clone())];
+            world.store.mirror_schedules(&lease, &[], at(0)).await.unwrap();
+            world.store.mirror_schedules(&lease, &wanted(&base()), at(0)).await.unwrap();
+            world.store.mirror_schedules(&lease, &wanted(changed), at(700)).await.unwrap();
+            let configured = world.store.get_schedule("configured").await.unwrap().unwrap();
+            assert_eq!((configured.decided_until, &configured.spec), (expected, changed), "in the configuration: {n}");
+        }
+    }
+
+    async fn a_backfill_costs_no_planned_tick_and_lets_it_go_first(world) {
+        for overlap in [Overlap::Skip, Overlap::QueueOne] {
+            let name = overlap.to_string();
+            let spec = ScheduleSpec { catch_up: CatchUp::Once, ..spec(overlap) };
+            world.store.create_schedule(&name, &spec, at(0)).await.unwrap().unwrap();
+            let lease = world.store.take_scheduler_lease("one", Duration::ZERO, at(0)).await.unwrap().unwrap();
+            let fill = [10, 20, 30].map(|s| NewTick { cause: TickCause::Backfill, ..tick(s) });
+            world.store.backfill_schedule(&name, LIMITS, &fill, at(100)).await.unwrap();
+            // Those that only wait are in nobody's way.
+            let planned = only(fire(world, &lease, &name, &[tick(300)]).await);
+            assert_eq!(planned.state, TickState::Open);
+            let go_on = async || world.store.let_waiting_ticks_go_on(&lease, at(400)).await.unwrap().unwrap();
+            assert_eq!(go_on().await, []);
+            end(world, &planned, TickEnd::Done, 400).await;
+            let filling = go_on().await.remove(0);
+            assert_eq!(filling.planned_at, at(10));
+            // One is under way: what is planned waits, one of it, and goes before the others.
+            assert_eq!(states(&fire(world, &lease, &name, &[tick(600)]).await), [TickState::Waiting]);
+            assert_eq!(states(&fire(world, &lease, &name, &[tick(900)]).await), [TickState::Skipped]);
+            end(world, &filling, TickEnd::Done, 1000).await;
+            let next = go_on().await.remove(0);
+            assert_eq!(next.planned_at, at(600), "{name}");
+            end(world, &next, TickEnd::Done, 1000).await;
+            assert_eq!(go_on().await.remove(0).planned_at, at(20), "{name}");
+        }
+    }
+
+    async fn while_missed_ticks_are_worked_off_what_comes_meanwhile_waits_behind_them(world) {
+        for overlap in [Overlap::Skip, Overlap::QueueOne] {
+            let name = overlap.to_string();
+            made(world, &name, overlap).await;
+            let lease = world.store.take_scheduler_lease("one", Duration::ZERO, at(0)).await.unwrap().unwrap();
+            let missed = [300, 600, 900].map(|s| NewTick { patient: true, cause: TickCause::CatchUp, ..tick(s) });
+            let Fired::Written(ticks) = fire(world, &lease, &name, &missed).await else { panic!() };
+            assert_eq!(states(&fire(world, &lease, &name, &[tick(1200)]).await), [TickState::Waiting]);
+            assert_eq!(states(&fire(world, &lease, &name, &[tick(1500)]).await), [TickState::Waiting]);
+            let mut running = ticks[0].clone();
+            for expected in [600, 900, 1200, 1500] {
+                end(world, &running, TickEnd::Done, 1600).await;
+                running = world.store.let_waiting_ticks_go_on(&lease, at(1600)).await.unwrap().unwrap().remove(0);
+                assert_eq!(running.planned_at, at(expected), "{name}");
+            }
+            // Worked off: the schedule's own policy again.
+            let then = fire(world, &lease, &name, &[tick(1800), tick(2100)]).await;
+            let ordinary = match overlap {
+                Overlap::Skip => [TickState::Skipped, TickState::Skipped],
+                _ => [TickState::Waiting, TickState::Skipped],
+            };
+            assert_eq!(states(&then), ordinary, "{name}");
+        }
+        // One that is slower than its pace does not pile up beyond what may be late.
+        made(world, "slow", Overlap::Skip).await;
+        let lease = lead(&world.store, "two", 0).await;
+        let missed = [300, 600].map(|s| NewTick { patient: true, cause: TickCause::CatchUp, ..tick(s) });
+        fire(world, &lease, "slow", &missed).await;
+        let day_later = fire(world, &lease, "slow", &[tick(600 + 86_400), tick(600 + 86_401)]).await;
+        assert_eq!(states(&day_later), [TickState::Waiting, TickState::Skipped]);
     }
 
     async fn patient_ticks_go_one_behind_the_other(world) {
