@@ -22,6 +22,7 @@ pub mod pages;
 mod plain;
 pub mod query;
 pub mod request;
+mod rfc3339;
 mod router;
 mod routes;
 mod serve;

@@ -46,7 +46,7 @@ pub(crate) fn plain(message: &str) -> String {
     }
 }
 
-const TIME: &str = "a time such as 2026-11-25T09:00:00Z (RFC 3339)";
+pub(crate) const TIME: &str = "a time such as 2026-11-25T09:00:00Z (RFC 3339)";
 
 /// The calendar's own words about a text that is no time.
 fn is_about_a_time(message: &str) -> bool {

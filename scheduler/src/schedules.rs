@@ -1,7 +1,7 @@
 //! The schedules that come with the platform, in one list, and what the configuration makes of them.
 //!
 //! A table `[schedules.NAME]` with a name of this list changes what it says of that schedule and leaves the rest; one with
-//! another name is a further schedule. `enabled = false` takes one out.
+//! another name is a further schedule. `enabled = false` takes one out; of a name that is none, it is a mistake.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use job::QueueName;
 use serde_json::{Value, json};
 use store::{CatchUp, Overlap, ScheduleSpec};
 use worker::Registry;
-use worker::schedule::{Draft, check_name};
+use worker::schedule::{Draft, check_name, outlasting};
 
 /// The kind of the search reports.
 const REPORT: &str = "search.report";
@@ -38,7 +38,8 @@ impl Standard {
     }
 }
 
-/// The list.
+/// The list. What cannot wait a minute is the workers' own clockwork and no schedule: alerts that are due and incidents that
+/// were not heard of in time, each second (`worker::alerts::clockwork`).
 fn standard() -> Vec<Standard> {
     vec![
         // The platform itself: its beat is worth nothing a minute later.
@@ -117,8 +118,17 @@ pub fn configured(
     for (name, entry) in &config.schedules {
         let place = drafts.iter().position(|(known, _)| known == name);
         if entry.enabled == Some(false) {
-            if let Some(place) = place {
-                drafts.remove(place);
+            match place {
+                Some(place) => {
+                    drafts.remove(place);
+                }
+                // One of one's own that is switched off for a while says what it was.
+                None if entry.cron.is_none() && entry.kind.is_none() => {
+                    let known = standard().iter().map(|standard| standard.name).collect::<Vec<_>>().join(", ");
+                    wrong
+                        .push((format!("schedules.{name}"), format!("no schedule of the platform; there are {known}")));
+                }
+                None => {}
             }
             continue;
         }
@@ -143,7 +153,7 @@ pub fn configured(
     }
     let mut checked = Vec::with_capacity(drafts.len());
     for (name, draft) in drafts {
-        match draft.check(registry, queues) {
+        match draft.check(registry, queues).and_then(|spec| outlasting(spec, config.reconcile.window)) {
             Ok(spec) => checked.push((name, spec)),
             Err(errors) => {
                 wrong.extend(errors.into_iter().map(|e| (format!("schedules.{name}.{}", e.field), e.message)));
@@ -246,6 +256,26 @@ mod tests {
             assert_eq!(spec(&all, report).timezone, "UTC", "its days are those of UTC");
         }
         assert!(!all.iter().any(|(name, _)| name == "heartbeat"));
+    }
+
+    #[test]
+    fn a_mistyped_name_is_not_switched_off_in_silence_and_one_of_ones_own_is() {
+        let off = || ScheduleEntry { enabled: Some(false), ..ScheduleEntry::default() };
+        let refused = of(&config(|config| config.schedules = [("retetnion".to_owned(), off())].into())).unwrap_err();
+        assert_eq!(refused.0[0].0, "schedules.retetnion");
+        assert!(refused.0[0].1.contains("retention"), "{refused}");
+        let own = ScheduleEntry { cron: Some("@daily".to_owned()), kind: Some("debug.noop".to_owned()), ..off() };
+        let all = of(&config(|config| config.schedules = [("mine".to_owned(), own)].into())).unwrap();
+        assert!(!all.iter().any(|(name, _)| name == "mine"));
+    }
+
+    #[test]
+    fn mails_outlast_what_the_reconciliation_looks_back_over() {
+        let args = json!({"mail_contents": "1d", "mails": "2d", "booking_events": "400d", "ticks": "90d"});
+        let short = ScheduleEntry { args: Some(args), ..ScheduleEntry::default() };
+        let refused = of(&config(|config| config.schedules = [("retention".to_owned(), short)].into())).unwrap_err();
+        assert_eq!(refused.0[0].0, "schedules.retention.args.mails");
+        assert!(refused.0[0].1.contains("reconcile.window (7d)"), "{refused}");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use worker::schedule::{Timing, limits};
 use worker::{Notices, Registry, intents, ticks};
 
 use crate::decide::{Decision, decide, jitter};
+use crate::fitness::unfit;
 use crate::lease::Lead;
 use crate::skew::Skew;
 
@@ -51,6 +52,8 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     /// The kinds: their limits become those of the jobs.
     pub registry: Arc<Registry>,
+    /// The queues that workers consume.
+    pub queues: Vec<QueueName>,
     /// Ids for jobs.
     pub ids: Arc<IdSource>,
     /// The time.
@@ -205,7 +208,10 @@ impl Ticker {
         let mut after: Option<String> = None;
         loop {
             let page = self.parts.store.list_schedules(PAGE, after.as_deref()).await?;
-            all.extend(page.items.into_iter().filter(|schedule| schedule.paused.is_none()).filter_map(watched));
+            for schedule in page.items.into_iter().filter(|schedule| schedule.paused.is_none()) {
+                self.stop_if_unfit(&schedule).await?;
+                all.extend(watched(schedule));
+            }
             after = page.next_cursor;
             if after.is_none() {
                 break;
@@ -228,16 +234,18 @@ impl Ticker {
             }
             let Some(decision) = decide(&watched.schedule, &watched.timing, now) else { continue };
             let schedule = watched.schedule.clone();
+            if self.stop_if_unfit(&schedule).await? {
+                // It is read again, or looked at again with its next instant.
+                self.decided(n, decision.until);
+                continue;
+            }
             match self.write(&schedule, &decision, now).await? {
                 Fired::Written(ticks) => {
                     let open = ticks.into_iter().inspect(|tick| {
                         self.parts.meters.tick(&tick.schedule, tick.state.as_str());
                     });
                     self.unsent.extend(open.filter(|tick| tick.state == TickState::Open).map(|tick| (now, tick)));
-                    if let Some(watched) = self.known.as_mut().and_then(|known| known.all.get_mut(n)) {
-                        watched.schedule.decided_until = decision.until;
-                        watched.next = watched.timing.next_after(decision.until);
-                    }
+                    self.decided(n, decision.until);
                     more |= decision.more;
                 }
                 Fired::NotLeading => {
@@ -255,10 +263,32 @@ impl Ticker {
         Ok(more)
     }
 
+    /// In memory: everything of a schedule up to here is decided.
+    fn decided(&mut self, n: usize, until: Timestamp) {
+        if let Some(watched) = self.known.as_mut().and_then(|known| known.all.get_mut(n)) {
+            watched.schedule.decided_until = until;
+            watched.next = watched.timing.next_after(until);
+        }
+    }
+
+    /// Pauses a schedule that this release cannot serve, unless it may be another release's, and tells the operators;
+    /// answers whether it is one.
+    async fn stop_if_unfit(&self, schedule: &Schedule) -> Result<bool, StoreError> {
+        let (parts, now) = (&self.parts, self.now());
+        let Some(unfit) = unfit(&parts.registry, &parts.queues, schedule, now) else { return Ok(false) };
+        let Some(lease) = self.lead.held().filter(|_| !unfit.fresh) else { return Ok(true) };
+        let (name, why) = (schedule.name.as_str(), unfit.why.as_str());
+        if parts.store.pause_unfit_schedule(lease, name, schedule.revision, why, now).await? {
+            error!(schedule = name, why, "a schedule is paused: this release cannot serve it");
+            ticks::tell_stopped(&parts.notices, name, why).await;
+        }
+        Ok(true)
+    }
+
     async fn write(&self, schedule: &Schedule, decision: &Decision, now: Timestamp) -> Result<Fired, StoreError> {
         let Some(lease) = self.lead.held() else { return Ok(Fired::NotLeading) };
         let Some(limits) = limits(&self.parts.registry, &schedule.spec.kind) else {
-            // Another release's, in a rolling deploy: its own scheduler fires it when it leads.
+            // Looked at before: of another release, in a rolling deploy.
             return Ok(Fired::Written(Vec::new()));
         };
         let queue = QueueName::new(&schedule.spec.queue).map_err(|e| StoreError::Corrupt(e.to_string()))?;

@@ -97,10 +97,20 @@ pub(crate) async fn tell(context: &Context, schedule: &str, ended: Option<TickEn
 pub async fn tell_paused(notices: &Notices, schedule: &str, failures: u32) {
     let detail =
         format!("{schedule} failed {failures} times in a row; `postrider schedules show {schedule}` shows why");
+    paused(notices, schedule, "a schedule is paused: it failed too often in a row", detail).await;
+}
+
+/// Tells the operators that a schedule is paused because nobody here can serve it.
+pub async fn tell_stopped(notices: &Notices, schedule: &str, why: &str) {
+    let detail = format!("{schedule}: {why}; `postrider schedules resume {schedule}` when that is mended");
+    paused(notices, schedule, "a schedule is paused: it cannot be served", detail).await;
+}
+
+async fn paused(notices: &Notices, schedule: &str, title: &str, detail: String) {
     let notice = Notice {
         kind: PAUSED.to_owned(),
         severity: Severity::Critical,
-        title: "a schedule is paused: it failed too often in a row".to_owned(),
+        title: title.to_owned(),
         detail,
         labels: labels(schedule),
     };

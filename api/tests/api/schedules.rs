@@ -64,6 +64,15 @@ async fn what_makes_no_sense_is_named() {
     }
     let sleep = json!({"name": "s", "cron": "@daily", "kind": "debug.sleep", "args": {"ms": "long"}}).to_string();
     assert_eq!(app.post("/v1/schedules", &sleep).send().await.problem(422), ["args.ms"]);
+    let kept = json!({"mail_contents": "1d", "mails": "2d", "booking_events": "30d", "ticks": "30d"});
+    let retention = json!({"name": "s", "cron": "@daily", "kind": "store.retention", "args": kept}).to_string();
+    assert_eq!(app.post("/v1/schedules", &retention).send().await.problem(422), ["args.mails"]);
+    made(&app, "t").await;
+    let change = json!({"kind": "store.retention", "args": kept}).to_string();
+    let changed = app.call(Method::PATCH, "/v1/schedules/t").json(&change).send().await;
+    assert_eq!(changed.problem(422), ["args.mails"]);
+    let nul = r#"{"name": "s", "cron": "@daily", "kind": "debug.noop", "args": {"a": "\u0000"}}"#;
+    assert_eq!(app.post("/v1/schedules", nul).send().await.problem(422), ["args"]);
     let wrong = json!({"name": "s", "cron": "0 25 * * *", "kind": "debug.noop"}).to_string();
     let answer = app.post("/v1/schedules", &wrong).send().await;
     assert_eq!(answer.json()["errors"][0]["message"], "`0 25 * * *`: hour 25 is out of 0–23");

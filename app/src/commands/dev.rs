@@ -118,10 +118,13 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
         Some(day) => {
             let (context, inbox) = (parts.context()?, catcher.inbox());
             Some(tokio::spawn(async move {
-                match demo::play(&context, &day).await {
-                    Ok(scenes) => {
-                        say(&format!("The day is over: {scenes} things happened, {} mails came of it.\n", inbox.len()));
-                    }
+                let playing = async {
+                    let scenes = demo::play(&context, &day).await?;
+                    say(&format!("The day is over: {scenes} things happened, {} mails came of it.\n", inbox.len()));
+                    demo::go_on(&context).await
+                };
+                match playing.await {
+                    Ok(never) => match never {},
                     Err(e) => tracing::error!(error = format!("{e:#}"), "the demonstration stopped"),
                 }
             }))

@@ -105,6 +105,12 @@ fn summary(report: &Report) -> String {
         (count, false) => lines.push(format!("{count} mails were missing and are on their way now")),
     }
     lines.extend(missing.iter().map(|key| format!("  {key}")));
+    match (report.unapplied, report.dry_run) {
+        (0, _) => {}
+        (events, true) => lines.push(format!("{events} events were accepted and nobody has applied them")),
+        (events, false) => lines.push(format!("{events} events that nobody had applied are applied now")),
+    }
+    lines.extend(report.unapplied_events.iter().map(|event| format!("  {event}")));
     match (report.incidents.untold, report.dry_run) {
         (0, _) => {}
         (untold, true) => lines.push(format!("{untold} open incidents would be told to nobody")),

@@ -24,6 +24,7 @@ pub fn ticker(parts: &Parts) -> anyhow::Result<Ticker> {
         store: parts.store.clone(),
         broker: Arc::clone(&parts.broker),
         registry: Arc::clone(&parts.registry),
+        queues: queue_names(&parts.config)?,
         ids: Arc::clone(&parts.ids),
         clock: Arc::clone(&parts.clock),
         meters: parts.meters.clone(),

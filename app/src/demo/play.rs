@@ -1,5 +1,6 @@
 //! Plays the day: tells the platform what happens, as the API does, and lets the reminders be scanned.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use job::{Envelope, Job, JobId};
@@ -13,6 +14,8 @@ use super::story::{self, Scene};
 
 /// How often the reminders are scanned, on the wall clock: every six minutes of the day.
 const SCAN: Duration = Duration::from_millis(250);
+/// How often after the day, when time goes on at its usual pace.
+const LATER: Duration = Duration::from_secs(10);
 /// How long the last mails have after the day.
 const AFTERGLOW: Duration = Duration::from_secs(2);
 
@@ -43,6 +46,18 @@ pub async fn play(context: &Context, clock: &DayClock) -> anyhow::Result<usize> 
         scanned = scanning => return scanned,
     }
     Ok(day.len())
+}
+
+/// Goes on scanning the reminders when the day is over: of what is still to come, and of what is booked by hand.
+///
+/// # Errors
+/// As for [`play`].
+pub async fn go_on(context: &Context) -> anyhow::Result<Infallible> {
+    let mut ticks = interval(LATER);
+    loop {
+        ticks.tick().await;
+        scan(context).await?;
+    }
 }
 
 /// The row first, then its job: as the API does.

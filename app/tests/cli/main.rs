@@ -14,6 +14,7 @@ mod jobs;
 mod keys;
 mod migrate;
 mod queues;
+mod reconcile;
 mod refusals;
 mod schedules;
 mod search;

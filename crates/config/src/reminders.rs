@@ -47,6 +47,11 @@ impl Reminders {
         check.that(self.offsets.len() <= MOST, "offsets", format!("at most {MOST} are allowed"));
         for (n, offset) in self.offsets.iter().enumerate() {
             check.time("offsets", *offset, SHORTEST..=LONGEST);
+            check.that(
+                offset.subsec_nanos() == 0,
+                "offsets",
+                format!("{} is no whole second", duration::show(*offset)),
+            );
             check.that(!self.offsets[..n].contains(offset), "offsets", format!("{} twice", duration::show(*offset)));
         }
     }

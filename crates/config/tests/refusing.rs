@@ -266,6 +266,7 @@ fn reminders_that_make_no_sense_are_refused() {
     assert!(offsets("1h,60m").contains("reminders.offsets = \"1h,60m\": 1h twice"));
     assert!(offsets("1h,soon").contains("\"soon\" is no length of time"));
     assert!(offsets("30s").contains("must be from 1m to 366d"));
+    assert!(offsets("2m,120500ms").contains("is no whole second"));
     assert!(refused("POSTRIDER__BOOKINGS__REVIEW_URL", "https://example.com/review").contains("{booking_id}"));
 }
 

@@ -5,6 +5,9 @@ use crate::error::Field;
 
 /// What is wrong with `text` as `field`; `None` if nothing that can be seen here.
 pub(crate) fn complaint(field: Field, text: &str) -> Option<String> {
+    if text.contains(',') && text.split(',').any(|part| matches!(part, "*" | "?")) {
+        return Some(format!("`{}`: `*` says everything, nothing beside it counts: leave the rest out", shown(text)));
+    }
     text.split(',').find_map(|part| part_complaint(field, part))
 }
 
@@ -23,15 +26,20 @@ fn part_complaint(field: Field, part: &str) -> Option<String> {
             Err(_) => return Some(format!("step `{step}` is not a number")),
         }
         // The parser takes no `5/10`; people who write it mean "from 5 on".
-        if range.parse::<u16>().is_ok() {
-            let (_, last) = field.range();
-            return Some(format!("`{part}`: a step needs a range, such as `{range}-{last}/{step}`"));
+        if range != "*" && !range.contains('-') {
+            let (first, last) = field.range();
+            let from = if range.parse::<u16>().is_ok() { range.to_owned() } else { first.to_string() };
+            let part = shown(part);
+            return Some(format!("`{part}`: a step needs a range, such as `{from}-{last}/{step}`"));
         }
     }
     if range == "*" || (range == "?" && matches!(field, Field::DayOfMonth | Field::DayOfWeek)) {
         return None;
     }
     match range.split_once('-') {
+        Some((from, to)) if [from, to].iter().any(|end| is_special(field, end)) => {
+            Some(format!("`{}`: a range is of plain days: L, W and # stand alone", shown(part)))
+        }
         Some((from, to)) => match (value(field, from), value(field, to)) {
             (Err(why), _) | (_, Err(why)) => Some(why),
             (Ok(from_value), Ok(to_value)) if from_value > to_value => {
@@ -41,6 +49,19 @@ fn part_complaint(field: Field, part: &str) -> Option<String> {
         },
         None => value(field, range).err(),
     }
+}
+
+/// Whether it is a day that is found by counting: the last, the nearest weekday, the second Monday.
+fn is_special(field: Field, text: &str) -> bool {
+    match field {
+        Field::DayOfMonth | Field::DayOfWeek => text.contains(['L', 'l', '#']) || text.ends_with(['W', 'w']),
+        _ => false,
+    }
+}
+
+/// So much of it as is shown.
+fn shown(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 /// The number that `text` stands for.

@@ -21,12 +21,14 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// The zone of that name.
+    /// The zone of that name. `Etc/Unknown` and `Factory` stand for no clocks anywhere.
     ///
     /// # Errors
     /// [`UnknownZone`].
     pub fn parse(name: &str) -> Result<Self, UnknownZone> {
-        let rules = ZONES.get(name).map_err(|_| UnknownZone(name.chars().take(100).collect()))?;
+        let found = ZONES.get(name).ok().filter(|rules| !rules.is_unknown());
+        let rules = found.filter(|_| !name.eq_ignore_ascii_case("Factory"));
+        let rules = rules.ok_or_else(|| UnknownZone(name.chars().take(100).collect()))?;
         Ok(Self { name: rules.iana_name().unwrap_or(name).to_owned(), rules })
     }
 
@@ -67,5 +69,8 @@ mod tests {
         // Vancouver keeps its summer time from November 2026 on.
         assert_eq!(zone.local("2026-12-01T12:00:00Z".parse().unwrap()), "2026-12-01T05:00:00-07:00[America/Vancouver]");
         assert!(Zone::parse("Mars/Olympus").unwrap_err().to_string().contains("Mars/Olympus"));
+        assert!(
+            Zone::parse("Etc/Unknown").is_err() && Zone::parse("factory").is_err() && Zone::parse("Etc/UTC").is_ok()
+        );
     }
 }

@@ -80,6 +80,7 @@ impl Stage {
             store: self.store.clone(),
             broker: Arc::clone(&self.context.broker),
             registry: Arc::clone(&self.registry),
+            queues: vec![QueueName::new("debug").unwrap()],
             ids: Arc::clone(&self.context.ids),
             clock: Arc::new(clock.clone()),
             meters: Meters::default(),

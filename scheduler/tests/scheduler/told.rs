@@ -8,7 +8,7 @@ use job::{Clock, Job, Kind, ManualClock};
 use outbound::{Client, Settings, SystemResolver};
 use queue::{Broker, Filter};
 use serde_json::{Value, json};
-use store::{CatchUp, JobEnd, Overlap, ScheduleSpec, TickEnd, TickState};
+use store::{CatchUp, JobEnd, Overlap, PausedBy, ScheduleSpec, TickEnd, TickState};
 use worker::Notices;
 use worker::jobs::operator_notify::OperatorNotify;
 use worker::notices::Webhook;
@@ -61,6 +61,48 @@ on_both! {
         assert_eq!(told(stage).await, [(false, "schedule.paused".to_owned(), "mended".to_owned())]);
         let paused = async |name| stage.store.get_schedule(name).await.unwrap().unwrap().paused.is_some();
         assert_eq!((paused("mended").await, paused("same").await), (false, true));
+    }
+
+    async fn a_schedule_whose_kind_or_queue_is_gone_is_paused_and_told_and_one_of_another_release_left(stage) {
+        let notices = notices(stage);
+        let hourly = || spec("0 * * * *", "UTC", CatchUp::Once, Overlap::Allow);
+        let no_kind = ScheduleSpec { kind: "no.such".to_owned(), ..hourly() };
+        let no_queue = ScheduleSpec { queue: "gone".to_owned(), ..hourly() };
+        let now = stage.clock.now();
+        for (name, spec) in [("kindless", &no_kind), ("queueless", &no_queue), ("well", &hourly())] {
+            stage.store.create_schedule(name, spec, now).await.unwrap().unwrap();
+        }
+        stage.move_to(at("2026-10-30T00:55:00Z"));
+        stage.store.create_schedule("fresh", &no_kind, stage.clock.now()).await.unwrap().unwrap();
+        let mut scheduler = stage.scheduler_that_tells(&[], &notices);
+        stage.settle(&mut scheduler).await;
+        let why = async |name: &str| {
+            let paused = stage.store.get_schedule(name).await.unwrap().unwrap().paused;
+            paused.map(|paused| (paused.by, paused.reason.unwrap()))
+        };
+        let because = |said: &str| Some((PausedBy::Failures, format!("it cannot be served: {said}")));
+        assert_eq!(why("kindless").await, because("kind: no such kind: no.such"));
+        assert_eq!(why("queueless").await, because("queue: no worker consumes gone; there are debug"));
+        assert_eq!((why("well").await, why("fresh").await), (None, None));
+        let paused = |name: &str| (true, "schedule.paused".to_owned(), name.to_owned());
+        let mut heard = told(stage).await;
+        heard.sort();
+        assert_eq!(heard, [paused("kindless"), paused("queueless")]);
+        // Nobody fires the fresh one; an hour later it is nobody's.
+        stage.move_to(at("2026-10-30T01:00:00Z"));
+        stage.settle(&mut scheduler).await;
+        assert_eq!((stage.states("fresh").await, stage.states("well").await.len()), (vec![], 1));
+        stage.move_to(at("2026-10-30T02:00:00Z"));
+        stage.settle(&mut scheduler).await;
+        assert_eq!(why("fresh").await, because("kind: no such kind: no.such"));
+        assert!(told(stage).await.contains(&paused("fresh")));
+        // Resumed without being mended, it is paused again.
+        stage.store.resume_schedule("fresh", stage.clock.now()).await.unwrap();
+        stage.settle(&mut scheduler).await;
+        assert_eq!(why("fresh").await, None, "it was changed a moment ago");
+        stage.move_to(at("2026-10-30T03:00:00Z"));
+        stage.settle(&mut scheduler).await;
+        assert!(why("fresh").await.is_some());
     }
 
     async fn a_clock_that_is_a_day_off_decides_nothing_for_those_that_are_right(stage) {

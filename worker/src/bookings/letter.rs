@@ -37,7 +37,7 @@ pub(super) fn of_event(
     let told = |mail: NewDelivery, data: Value| NewDelivery { data, booking_version: Some(event.version), ..mail };
     let key = telling.key(&booking.id, event.version);
     // What changed without moving is confirmed as it is now: there is no new time to tell of.
-    let still = event.event == BookingEventKind::Rescheduled && !moved_by(event, booking);
+    let still = event.event == BookingEventKind::Rescheduled && !moved(booking);
     let what = if still { "booking_confirmed" } else { telling.what };
     let mail = to(booking, role, key, format!("{what}_{role}"), id);
     match event.event {
@@ -65,7 +65,7 @@ pub(super) fn of_event(
             NewDelivery { calendar, deadline: Some(deadline), ..told(mail, data) }
         }
         kind => {
-            if kind == BookingEventKind::Rescheduled {
+            if kind == BookingEventKind::Rescheduled && !still {
                 let before = booking.previous_starts_at.map(|start| when(start, booking, role));
                 data["previous_when"] = json!(before);
             }
@@ -117,9 +117,10 @@ pub(super) fn locale_of(booking: &Booking, role: Role) -> Locale {
     Locale::or_english(role.of(booking).locale.as_deref())
 }
 
-/// Whether this event brought the start, and not one before it.
-fn moved_by(event: &BookingEvent, booking: &Booking) -> bool {
-    booking.start_known_at == event.received_at
+/// Whether the version that is applied moved the start. The first that is known of a booking says so itself: what was
+/// before it nobody knows.
+fn moved(booking: &Booking) -> bool {
+    booking.previous_starts_at.is_some() || booking.sequence == 0
 }
 
 /// The entry for the reader's calendar: the reader alone is named in it, for an entry shows every address.

@@ -3,8 +3,8 @@
 //! 1. A reminder is due its offset before the start. Who is reminded an hour before is reminded an hour before, whatever
 //!    the clock on the wall does in between.
 //! 2. What was due before this start became known is not made up for: who books a lesson that begins in two hours is not
-//!    reminded of it a day ahead.
-//! 3. One that was missed is still sent within half its offset, and before the start. Of several that are due at the same
+//!    reminded of it a day ahead. Nor is what a later version of the booking asks for when its time has passed.
+//! 3. One that was missed is still sent within half its offset, or within 90 s where that is more, and before the start. Of several that are due at the same
 //!    look only the last one is: nobody needs two reminders in one minute.
 //! 4. Only a booking that is to take place has reminders.
 
@@ -14,6 +14,9 @@ use jiff::Timestamp;
 use job::clock::{after, from_ms};
 use store::{Booking, BookingStatus};
 
+/// So late a reminder may always be: a scan comes each minute, and takes a moment.
+const SCANNED_WITHIN: Duration = Duration::from_secs(90);
+
 /// A reminder of a booking, for both parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
@@ -21,7 +24,7 @@ pub struct Due {
     pub at: Timestamp,
     /// How long before the start.
     pub offset: Duration,
-    /// Whether it was due before the start became known, and so is not sent.
+    /// Whether it was due before the start, or the wish to be reminded then, became known, and so is not sent.
     pub skipped: bool,
 }
 
@@ -37,10 +40,10 @@ impl Due {
         }
     }
 
-    /// The first moment at which it is too late: half its offset later, or the start.
+    /// The first moment at which it is too late: half its offset later, 90 s where that is less; never after the start.
     #[must_use]
     pub fn late_from(&self) -> Timestamp {
-        after(self.at, self.offset / 2)
+        after(self.at, (self.offset / 2).max(SCANNED_WITHIN).min(self.offset))
     }
 }
 
@@ -66,7 +69,8 @@ pub fn for_start(booking: &Booking, defaults: &[Duration]) -> Vec<Due> {
         .iter()
         .map(|offset| {
             let at = before(booking.starts_at, *offset);
-            Due { at, offset: *offset, skipped: at <= booking.start_known_at }
+            let over = booking.reminders_from.is_some_and(|from| at < from);
+            Due { at, offset: *offset, skipped: at <= booking.start_known_at || over }
         })
         .collect();
     all.sort_unstable();
@@ -141,6 +145,7 @@ mod tests {
             start_known_at: known,
             previous_starts_at: None,
             next_reminder_at: None,
+            reminders_from: None,
         }
     }
 
@@ -173,11 +178,35 @@ mod tests {
     }
 
     #[test]
+    fn what_a_later_version_asks_for_too_late_is_not_sent_at_once() {
+        let asked = |from| Booking {
+            reminders: Some(vec!["3h".to_owned(), "1h".to_owned()]),
+            reminders_from: from,
+            ..booking(hours(-100))
+        };
+        assert_eq!(first(&asked(Some(hours(-2))), &DEFAULTS), Some(hours(-1)));
+        assert_eq!(due(&asked(Some(hours(-2))), &DEFAULTS, hours(-2)), None);
+        assert_eq!(label(due(&asked(Some(hours(-3))), &DEFAULTS, hours(-2))).as_deref(), Some("3h"), "it was to come");
+    }
+
+    #[test]
     fn a_missed_reminder_is_sent_within_half_its_offset() {
         let booking = booking(hours(-100));
         assert_eq!(label(due(&booking, &DEFAULTS, hours(-13))).as_deref(), Some("24h"));
         assert_eq!(due(&booking, &DEFAULTS, hours(-12)), None);
         assert_eq!(due(&booking, &DEFAULTS, from_ms(hours(0).as_millisecond() - HOUR / 2)), None);
+    }
+
+    #[test]
+    fn a_reminder_of_a_minute_or_two_is_not_missed_by_a_scan_each_minute() {
+        for (text, seconds) in [("60s", 60), ("90s", 90), ("2m", 90), ("3m", 90), ("4m", 120)] {
+            let booking = Booking { reminders: Some(vec![text.to_owned()]), ..booking(hours(-100)) };
+            let only = of(&booking, &DEFAULTS)[0];
+            assert_eq!(only.late_from(), after(only.at, Duration::from_secs(seconds)), "{text}");
+            assert!(only.late_from() <= booking.starts_at);
+            // The scan that comes last, and is a little late itself.
+            assert_eq!(due(&booking, &DEFAULTS, after(only.at, Duration::from_millis(59_999))), Some(only), "{text}");
+        }
     }
 
     #[test]

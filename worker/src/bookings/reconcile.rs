@@ -2,7 +2,8 @@
 //!
 //! 1. Rows whose job the queue lost are swept up at once, without the patience of the sweep.
 //! 2. Every event of the window is looked at: an applied one has all of its mails, in whatever state, or gets them now, if
-//!    its version is still the booking's. One that a newer version overtook owes nobody anything.
+//!    its version is still the booking's. One that a newer version overtook owes nobody anything. One that was accepted and
+//!    that nobody has applied for a while, whatever its job is waiting for, is applied now.
 //! 3. Every booking that is to take place, or did within the window, is looked at: a reminder that was due has its mail;
 //!    one that is due is armed, so that the scan that follows claims it; one that is too late is counted as missed.
 //! 4. Every incident that burns and that nobody has taken on is told, muted on purpose, or about to be looked at by a group;
@@ -29,7 +30,7 @@ use crate::sweep;
 
 /// Rows that are looked at together.
 const PAGE: u32 = 500;
-/// An incident that is younger may still be on its way to its group.
+/// An incident that is younger may still be on its way to its group, and an event to its job.
 const FRESH: Duration = Duration::from_secs(60);
 /// Keys and events that a report names at most.
 const NAMED: usize = 20;
@@ -55,6 +56,10 @@ pub struct Report {
     pub swept: usize,
     /// Bookings whose next look was put right.
     pub rearmed: u64,
+    /// Events that nobody had applied a minute after they were accepted. They are applied, unless nothing is to be changed.
+    pub unapplied: u64,
+    /// Those of them, at most 20.
+    pub unapplied_events: Vec<String>,
     /// Events whose job ended without applying them, at most 20: report them again, or redrive their jobs.
     pub failed: Vec<String>,
 }
@@ -94,10 +99,11 @@ pub struct Incidents {
 }
 
 impl Report {
-    /// Whether everything is as it must be: nothing was missing, and no event waits for a person.
+    /// Whether everything is as it must be: nothing was missing, and no event waits to be applied, or for a person.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.mails.missing == 0 && self.reminders.missing == 0 && self.incidents.untold == 0 && self.failed.is_empty()
+        let missing = self.mails.missing + self.reminders.missing + self.incidents.untold + self.unapplied;
+        missing == 0 && self.failed.is_empty()
     }
 }
 
@@ -139,8 +145,11 @@ pub async fn run(context: &Context, dry_run: bool) -> Result<Report, Unfinished>
         if !report.is_whole() {
             let (mails, reminders, incidents) =
                 (report.mails.missing, report.reminders.missing, report.incidents.untold);
-            let failed = report.failed.len();
-            warn!(mails, reminders, incidents, failed, "something that people must be told of was missing: made good");
+            let (unapplied, failed) = (report.unapplied, report.failed.len());
+            warn!(
+                mails,
+                reminders, incidents, unapplied, failed, "something that people must be told of was missing: made good"
+            );
         }
     }
     Ok(report)
@@ -192,12 +201,22 @@ async fn events(context: &Context, report: &mut Report) -> Result<(), Unfinished
             }
             report.mails.count(key, state);
         }
-        for fact in &page {
-            *report.events.entry(fact.event.state.to_string()).or_default() += 1;
-            if fact.event.state == EventState::Failed && report.failed.len() < NAMED {
-                report.failed.push(format!("{} version {}", fact.event.booking_id, fact.event.version));
+        let fresh = report.at.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
+        for (n, EventFact { event, .. }) in page.iter().enumerate() {
+            *report.events.entry(event.state.to_string()).or_default() += 1;
+            let name = || format!("{} version {}", event.booking_id, event.version);
+            if event.state == EventState::Failed && report.failed.len() < NAMED {
+                report.failed.push(name());
+            }
+            if event.state == EventState::Accepted && event.received_at <= fresh {
+                report.unapplied += 1;
+                incomplete.push(n);
+                if report.unapplied_events.len() < NAMED {
+                    report.unapplied_events.push(name());
+                }
             }
         }
+        incomplete.sort_unstable();
         if !report.dry_run {
             for n in incomplete {
                 let BookingEvent { booking_id, version, .. } = &page[n].event;

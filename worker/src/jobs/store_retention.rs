@@ -4,6 +4,8 @@
 //! what mails were filled with, mails, booking events, ticks, silences, incidents and search events that are older than that are gone,
 //! a few hundred rows a statement, so that nobody waits behind it (months of search events at once, where they are partitions).
 //! What it does not finish within its time the next night does.
+//! Mails outlast what the reconciliation looks back over (`reconcile.window`), whatever the arguments say: a mail whose row is
+//! gone would look as if it had never been written, and be sent again.
 //! Twice is harmless: what is gone is gone.
 
 use std::time::Duration;
@@ -50,6 +52,8 @@ pub struct StoreRetention {
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// How much longer than the reconciliation looks back mails are kept at least: one may be under way meanwhile.
+const MARGIN: Duration = Duration::from_hours(1);
 /// What waits in a queue as a dead job is gone by then.
 const ERASURES: Duration = Duration::from_secs(35 * 86_400);
 
@@ -66,6 +70,21 @@ fn five_weeks() -> Duration {
 }
 
 impl StoreRetention {
+    /// Whether mails and booking events are kept for longer than the reconciliation looks back.
+    ///
+    /// # Errors
+    /// What is too short.
+    pub fn outlasts(&self, window: Duration) -> Result<(), Vec<FieldError>> {
+        let expected = format!(
+            "longer than reconcile.window ({}) is expected: what is gone looks as if it had never been mailed",
+            job::duration::format(window)
+        );
+        let kept = [("mails", self.mails), ("booking_events", self.booking_events)];
+        let short = kept.into_iter().filter(|(_, kept)| *kept <= window);
+        let wrong: Vec<FieldError> = short.map(|(field, _)| FieldError::new(field, expected.clone())).collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
     fn kept(&self, old: Old) -> Duration {
         match old {
             Old::MailContents | Old::EmailContents => self.mail_contents,
@@ -102,10 +121,12 @@ impl Job for StoreRetention {
 
     async fn run(self, context: &Context, attempt: &Attempt) -> Outcome {
         let enough = Instant::now() + TIME;
+        let least = context.bookings.reconcile_window.saturating_add(MARGIN);
+        let asked = Self { mails: self.mails.max(least), booking_events: self.booking_events.max(least), ..self };
         let mut taken = Map::new();
         let mut finished = true;
         let started = context.clock.now();
-        let before = started.checked_sub(self.search_events).unwrap_or(jiff::Timestamp::MIN);
+        let before = started.checked_sub(asked.search_events).unwrap_or(jiff::Timestamp::MIN);
         let months = context.store.drop_search_partitions(before).await.map_err(|e| store_failed(&e))?;
         taken.insert("search_months".to_owned(), months.into());
         let yesterday = started.checked_sub(2 * DAY).unwrap_or(jiff::Timestamp::MIN);
@@ -113,7 +134,7 @@ impl Job for StoreRetention {
         taken.insert("searches_of_erased".to_owned(), again.into());
         for old in Old::ALL {
             let now = context.clock.now();
-            let before = now.checked_sub(self.kept(old)).unwrap_or(jiff::Timestamp::MIN);
+            let before = now.checked_sub(asked.kept(old)).unwrap_or(jiff::Timestamp::MIN);
             let mut rows = 0_u64;
             loop {
                 let chunk = context.store.take_out(old, before, now).await.map_err(|e| store_failed(&e))?;

@@ -16,6 +16,7 @@ use serde_json::Value;
 use serde_json::value::to_raw_value;
 use store::{CatchUp, Overlap, ScheduleSpec, TickLimits};
 
+use crate::jobs::store_retention::StoreRetention;
 use crate::registry::Registry;
 
 pub use asked::{AskError, Asking, Backfilled, MOST_BACKFILLED};
@@ -87,6 +88,7 @@ impl Draft {
         let args = self.args.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
         match to_raw_value(&args) {
             _ if !args.is_object() => wrong.push(FieldError::new("args", "an object is expected")),
+            _ if holds_nul(&args) => wrong.push(FieldError::new("args", "NUL is in it, which no text may hold")),
             Ok(text) if text.get().len() > LARGEST_ARGS => {
                 wrong.push(FieldError::new("args", format!("larger than {LARGEST_ARGS} bytes")));
             }
@@ -137,6 +139,19 @@ impl Draft {
             failure_limit: spec.failure_limit,
         }
     }
+}
+
+/// A definition of the retention must keep mails for longer than the reconciliation looks back over: `window`.
+///
+/// # Errors
+/// The arguments that are too short.
+pub fn outlasting(spec: ScheduleSpec, window: Duration) -> Result<ScheduleSpec, Vec<FieldError>> {
+    if spec.kind == <StoreRetention as job::Job>::KIND
+        && let Ok(retention) = serde_json::from_value::<StoreRetention>(spec.args.clone())
+    {
+        retention.outlasts(window).map_err(|wrong| wrong.into_iter().map(in_args).collect::<Vec<_>>())?;
+    }
+    Ok(spec)
 }
 
 /// A name that a schedule can have: 1 to 64 of a-z, 0-9, `_` and `-`, a letter first, and no word that a call has in the
@@ -211,6 +226,16 @@ fn noted<T, E: std::fmt::Display>(wrong: &mut Vec<FieldError>, field: &str, read
     read.map_err(|e| wrong.push(FieldError::new(field, e.to_string()))).ok()
 }
 
+/// Whether a text somewhere in it holds NUL, which a database refuses.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
+}
+
 fn in_args(error: FieldError) -> FieldError {
     let message = error.message.split(" at line ").next().unwrap_or_default().to_owned();
     match error.field.as_str() {
@@ -264,6 +289,28 @@ mod tests {
         assert_eq!(check(&unknown).unwrap_err()[0], ("kind".to_owned(), "no such kind: no.such".to_owned()));
         let array = Draft { args: Some(json!([1])), ..draft() };
         assert_eq!(check(&array).unwrap_err()[0].0, "args");
+        for nul in [json!({"a": [{"b": "x\0"}]}), json!({"a\0": 1})] {
+            let nul = Draft { args: Some(nul), ..draft() };
+            assert_eq!(check(&nul).unwrap_err()[0].0, "args");
+        }
+    }
+
+    #[test]
+    fn a_retention_outlasts_what_the_reconciliation_looks_back_over() {
+        let day = Duration::from_secs(86_400);
+        let kept = |mails: &str, events: &str| Draft {
+            kind: "store.retention".to_owned(),
+            args: Some(json!({"mail_contents": "1d", "mails": mails, "booking_events": events, "ticks": "90d"})),
+            ..draft()
+        };
+        let fields = |draft: Draft| match outlasting(check(&draft).unwrap(), 7 * day) {
+            Ok(_) => Vec::new(),
+            Err(wrong) => wrong.into_iter().map(|e| e.field).collect::<Vec<_>>(),
+        };
+        assert_eq!(fields(kept("8d", "8d")), [""; 0]);
+        assert_eq!(fields(kept("7d", "8d")), ["args.mails"]);
+        assert_eq!(fields(kept("2d", "7d")), ["args.mails", "args.booking_events"]);
+        assert_eq!(fields(draft()), [""; 0]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
-use job::{Clock, JobState, ManualClock};
+use job::{Clock, Envelope, JobState, ManualClock};
 use queue::Filter;
 use serde_json::json;
 use store::{
@@ -15,6 +15,7 @@ use store::{
 };
 use worker::Runner;
 use worker::bookings::{BookingRules, QuietHours, ReviewRules, reconcile};
+use worker::jobs::store_retention::StoreRetention;
 
 use crate::mails::Post;
 use crate::stage::{Stage, queue};
@@ -470,6 +471,127 @@ async fn a_reminder_waits_for_its_reader_to_be_awake_where_it_may() {
         ("1h:instructor".to_owned(), HOUR),
     ];
     assert_eq!(market.reminded(start).await, expected);
+    market.close().await;
+}
+
+/// One more event of another booking, that nobody enqueues.
+async fn accept_only(market: &Market, booking_id: &str) -> uuid::Uuid {
+    let context = &market.post.stage.context;
+    let new = NewBookingEvent {
+        booking_id: booking_id.to_owned(),
+        version: 1,
+        event: BookingEventKind::Confirmed,
+        content_hash: content_hash(BookingEventKind::Confirmed, &lesson()),
+        snapshot: lesson(),
+        job_id: context.ids.next(&queue("bookings")).uuid(),
+    };
+    context.store.accept_event(&new, market.clock.now()).await.unwrap();
+    new.job_id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_nobody_applied_is_named_and_applied() {
+    let market = Market::open("2026-12-01T09:00:00Z").await;
+    let context = &market.post.stage.context;
+    let job_id = accept_only(&market, "bk_stuck").await;
+    // Its job lives, and will not run for a long time.
+    let mut job =
+        worker::intents::booking_event("bk_stuck", 1, BookingEventKind::Confirmed, job_id, market.clock.now());
+    job.run_at = at("2030-01-01T00:00:00Z");
+    context.broker.enqueue(&[job.into()]).await.unwrap();
+    let young = reconcile::run(context, true).await.unwrap();
+    assert!(young.is_whole() && young.unapplied == 0, "it may still be on its way: {young:?}");
+    market.clock.advance(Duration::from_secs(60));
+    let dry = reconcile::run(context, true).await.unwrap();
+    assert_eq!((dry.is_whole(), dry.unapplied), (false, 1), "{dry:?}");
+    assert_eq!(dry.unapplied_events, ["bk_stuck version 1"]);
+    let done = reconcile::run(context, false).await.unwrap();
+    assert_eq!(done.unapplied, 1);
+    let again = reconcile::run(context, true).await.unwrap();
+    assert!(again.is_whole() && again.mails.present == 2, "{again:?}");
+    // The job, when it runs after all, finds everything done.
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_retention_takes_what_the_reconciliation_would_send_again() {
+    let market = Market::open("2026-12-01T09:00:00Z").await;
+    let context = &market.post.stage.context;
+    let far = Snapshot { starts_at: at("2027-03-01T12:00:00Z"), ..lesson() };
+    market.tell(1, BookingEventKind::Confirmed, far).await;
+    assert_eq!(market.post.catcher.inbox().len(), 2);
+    let day = Duration::from_secs(86_400);
+    let hasty = StoreRetention {
+        mail_contents: day,
+        mails: day,
+        booking_events: day,
+        ticks: day,
+        search_events: 365 * day,
+        guest_searches: 90 * day,
+        hourly_queries: 35 * day,
+    };
+    let kept = async |days: u32| {
+        market.clock.advance(days * day);
+        let id = context.ids.next(&queue("bookings"));
+        let mut job = Envelope::of(&hasty, id, market.clock.now()).unwrap();
+        job.queue = queue("bookings");
+        context.broker.enqueue(&[job.into()]).await.unwrap();
+        market.settle().await;
+        market.mails().await.len()
+    };
+    assert_eq!(kept(3).await, 2, "the window is a week");
+    let whole = reconcile::run(context, false).await.unwrap();
+    assert!(whole.is_whole(), "{whole:?}");
+    assert_eq!(kept(5).await, 0, "a day after it");
+    let whole = reconcile::run(context, false).await.unwrap();
+    assert!(whole.is_whole(), "{whole:?}");
+    market.settle().await;
+    assert_eq!(market.post.catcher.inbox().len(), 2, "nobody got anything twice");
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lesson_that_takes_place_after_all_is_confirmed_and_not_called_moved() {
+    let market = Market::open("2026-12-01T09:00:00Z").await;
+    let later = Snapshot { starts_at: at("2026-12-04T01:00:00Z"), ..lesson() };
+    market.tell(1, BookingEventKind::Confirmed, lesson()).await;
+    market.tell(2, BookingEventKind::Rescheduled, later.clone()).await;
+    market.tell(3, BookingEventKind::Cancelled, later.clone()).await;
+    market.tell(4, BookingEventKind::Rescheduled, later).await;
+    market.tell(5, BookingEventKind::Rescheduled, lesson()).await;
+    let templates = async |version: i64| {
+        let mails = market.mails().await;
+        let of = mails.iter().filter(|mail| mail.booking_version == Some(version));
+        let mut told: Vec<(String, bool)> =
+            of.map(|mail| (mail.template.clone(), mail.data["previous_when"].is_string())).collect();
+        told.sort();
+        told
+    };
+    let both = |name: &str, before: bool| ["instructor", "student"].map(|role| (format!("{name}_{role}"), before));
+    assert_eq!(templates(2).await, both("booking_rescheduled", true));
+    assert_eq!(templates(4).await, both("booking_confirmed", false), "it has not moved");
+    assert_eq!(templates(5).await, both("booking_rescheduled", true));
+    market.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reminder_that_is_asked_for_when_its_time_has_passed_is_not_sent_at_once() {
+    let market = Market::open("2026-12-01T09:00:00Z").await;
+    let with = |reminders: &[&str]| {
+        let reminders = Some(reminders.iter().map(|text| (*text).to_owned()).collect());
+        Snapshot { reminders, ..lesson() }
+    };
+    let start = lesson().starts_at;
+    market.tell(1, BookingEventKind::Confirmed, with(&["1h"])).await;
+    market.sleep_until(start - SignedDuration::from_mins(100));
+    // That of two hours is due since twenty minutes, and could be an hour late.
+    market.tell(2, BookingEventKind::Confirmed, with(&["2h", "1h"])).await;
+    market.scan().await;
+    reconcile::run(&market.post.stage.context, false).await.unwrap();
+    market.settle().await;
+    assert_eq!(market.reminded(start).await, []);
+    market.live_until(start, 5).await;
+    assert_eq!(market.reminded(start).await, both("1h", HOUR));
     market.close().await;
 }
 

@@ -36,6 +36,7 @@ pub struct BookingBody {
     #[schema(max_length = 200, example = "Conversation practice, Spanish B1")]
     service: String,
     /// When it starts, RFC 3339.
+    #[serde(deserialize_with = "crate::rfc3339::deserialize")]
     #[schema(value_type = String, format = DateTime, example = "2026-12-01T17:00:00Z")]
     starts_at: Timestamp,
     /// How long it takes, 1 to 10,080.
@@ -240,6 +241,7 @@ fn reminders(given: Vec<Offset>, checks: &mut Checks) -> Vec<String> {
             Ok(d) if d < Duration::from_secs(60) || d > longest => {
                 checks.wrong(field, format!("1m to {} is expected", job::duration::format(longest)));
             }
+            Ok(d) if d.subsec_nanos() != 0 => checks.wrong(field, "whole seconds are expected"),
             Ok(d) if seen.contains(&d) => checks.wrong(field, "given twice"),
             Ok(d) => {
                 seen.push(d);

@@ -40,11 +40,11 @@ impl Checks {
         self.found.push(FieldError::new(format!("{}.{}", self.under, field.as_ref()), message));
     }
 
-    /// One line of visible text, 1 to `longest` bytes.
+    /// One line of text, 1 to `longest` bytes, of which something can be seen.
     pub fn line(&mut self, field: impl AsRef<str>, text: &str, longest: usize) {
         if text.chars().any(is_unprintable) {
             self.wrong(field, "control characters and line breaks are not allowed");
-        } else if text.trim().is_empty() || text.len() > longest {
+        } else if !text.chars().any(is_visible) || text.len() > longest {
             self.wrong(field, format!("1 to {longest} bytes of text are expected"));
         }
     }
@@ -61,7 +61,7 @@ impl Checks {
         let Some(text) = text else { return };
         if text.chars().any(|c| is_unprintable(c) && c != '\n') {
             self.wrong(field, "control characters are not allowed, apart from line feeds");
-        } else if text.trim().is_empty() || text.len() > longest {
+        } else if !text.chars().any(is_visible) || text.len() > longest {
             self.wrong(field, format!("1 to {longest} bytes of text are expected"));
         }
     }
@@ -98,6 +98,16 @@ fn is_unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether a reader sees something of it. Joiners, marks of direction, soft hyphens, fillers and the like are allowed within
+/// a text; one of nothing else is none.
+fn is_visible(c: char) -> bool {
+    let unseen = matches!(c, '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{2800}'
+        | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}');
+    !unseen && !c.is_whitespace() && !c.is_control()
+}
+
 /// An id of the caller's: `[A-Za-z0-9._~-]{1,128}`.
 pub fn is_id(id: &str) -> bool {
     // Whoever tidies a path up on its way would lose these two.
@@ -125,6 +135,24 @@ mod tests {
             let mut checks = Checks::under("b");
             checks.url_if("url", Some(url));
             assert_eq!(checks.found().is_empty(), fits, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_something_to_see() {
+        for (text, fits) in [
+            ("Zoë", true),
+            ("👩\u{200D}🏫", true),
+            ("می\u{200C}خواهم", true),
+            ("\u{FEFF}", false),
+            ("\u{AD}\u{200B} \u{3164}", false),
+            ("\u{E0020}\u{2060}", false),
+            (" ", false),
+        ] {
+            let mut checks = Checks::under("b");
+            checks.line("name", text, 200);
+            checks.text_if("reason", Some(text), 200);
+            assert_eq!(checks.found().is_empty(), fits, "{text:?}");
         }
     }
 

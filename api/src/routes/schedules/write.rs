@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use job::FieldError;
-use store::{Changed, Origin};
-use worker::schedule::check_name;
+use store::{Changed, Origin, ScheduleSpec};
+use worker::schedule::{Draft, check_name, outlasting};
 use worker::ticks;
 
 use super::request::{NewSchedule, ScheduleChange};
@@ -39,7 +39,7 @@ pub async fn create(
     let new: NewSchedule = parse(&text)?;
     let name = new.name.clone();
     let mut wrong: Vec<FieldError> = check_name(&name).err().into_iter().collect();
-    let spec = match new.draft().check(&state.registry, &state.settings.queues) {
+    let spec = match checked(&state, &new.draft()) {
         Ok(spec) if wrong.is_empty() => spec,
         checked => {
             wrong.extend(checked.err().unwrap_or_default());
@@ -80,7 +80,7 @@ pub async fn change(
             return Err(of_config());
         }
         let draft = change.clone().over(&found.spec);
-        let spec = draft.check(&state.registry, &state.settings.queues).map_err(ApiError::invalid_fields)?;
+        let spec = checked(&state, &draft).map_err(ApiError::invalid_fields)?;
         let now = state.clock.now();
         match state.store.change_schedule(&name, found.revision, &spec, now).await? {
             Changed::Done { schedule, ended } => {
@@ -93,6 +93,11 @@ pub async fn change(
         }
     }
     Err(ApiError::conflict("Others keep changing this schedule."))
+}
+
+fn checked(state: &State, draft: &Draft) -> Result<ScheduleSpec, Vec<FieldError>> {
+    let spec = draft.check(&state.registry, &state.settings.queues)?;
+    outlasting(spec, state.bookings.reconcile_window)
 }
 
 /// Delete a schedule

@@ -34,10 +34,11 @@ pub enum WhenError {
     OutOfRange,
 }
 
-/// Whether `zone` is a name of the IANA database (`Europe/Berlin`); for validation at the edge.
+/// Whether `zone` is a name of the IANA database (`Europe/Berlin`) that stands for clocks somewhere, unlike `Etc/Unknown` and
+/// `Factory`; for validation at the edge.
 #[must_use]
 pub fn is_zone(zone: &str) -> bool {
-    ZONES.get(zone).is_ok()
+    ZONES.get(zone).is_ok_and(|found| !found.is_unknown()) && !zone.eq_ignore_ascii_case("Factory")
 }
 
 /// One line that says when: `Tuesday, 24 November 2026, 17:00–18:00 (Europe/Berlin, CET)`, `Dienstag, 24. November 2026,
@@ -192,6 +193,8 @@ mod tests {
     #[test]
     fn an_unknown_zone_is_an_error() {
         assert!(is_zone("Europe/Berlin") && !is_zone("Mars/Olympus") && !is_zone(""));
+        assert!(is_zone("Etc/UTC") && is_zone("UTC") && is_zone("Etc/GMT+5"));
+        assert!(!is_zone("Etc/Unknown") && !is_zone("etc/unknown") && !is_zone("Factory") && !is_zone("factory"));
         let error = describe(Timestamp::UNIX_EPOCH, "Mars/Olympus", Duration::ZERO, &Locale::english()).unwrap_err();
         assert_eq!(error, WhenError::UnknownZone("Mars/Olympus".to_owned()));
     }

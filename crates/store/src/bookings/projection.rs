@@ -50,10 +50,12 @@ pub struct Booking {
     pub updated_at: Timestamp,
     /// When this start became known, of a booking that stands: what was due before is not made up for.
     pub start_known_at: Timestamp,
-    /// The start before the last move.
+    /// The start before, if this version moved it.
     pub previous_starts_at: Option<Timestamp>,
     /// When the scan for reminders has to look next; none when nothing will be due any more.
     pub next_reminder_at: Option<Timestamp>,
+    /// Where a later version asks for other reminders: those that were due before this are not made up for.
+    pub reminders_from: Option<Timestamp>,
 }
 
 impl Record for Booking {
@@ -81,6 +83,7 @@ impl Record for Booking {
             start_known_at: row.get::<At>("start_known_at")?.0,
             previous_starts_at: row.get::<Option<At>>("previous_starts_at")?.map(|at| at.0),
             next_reminder_at: row.get::<Option<At>>("next_reminder_at")?.map(|at| at.0),
+            reminders_from: row.get::<Option<At>>("reminders_from")?.map(|at| at.0),
         })
     }
 }
@@ -90,7 +93,7 @@ macro_rules! booking_columns {
     () => {
         "id, version, moves, sequence, status, service, starts_at, duration_minutes, location, url, price_amount,
          price_currency, student, instructor, reason, cancelled_by, reminders, updated_at, start_known_at,
-         previous_starts_at, next_reminder_at"
+         previous_starts_at, next_reminder_at, reminders_from"
     };
 }
 pub(super) use booking_columns;
@@ -149,7 +152,13 @@ pub(super) async fn project(
                  start_known_at   = CASE WHEN bookings.starts_at = excluded.starts_at AND bookings.status = 'confirmed'
                                          THEN bookings.start_known_at ELSE excluded.start_known_at END,
                  previous_starts_at = CASE WHEN bookings.starts_at = excluded.starts_at
-                                           THEN bookings.previous_starts_at ELSE bookings.starts_at END,
+                                           THEN NULL ELSE bookings.starts_at END,
+                 -- What was armed and not looked at yet is still to come.
+                 reminders_from   = CASE WHEN bookings.reminders IS NOT DISTINCT FROM excluded.reminders
+                                         THEN bookings.reminders_from
+                                         WHEN bookings.next_reminder_at < excluded.start_known_at
+                                         THEN bookings.next_reminder_at
+                                         ELSE excluded.start_known_at END,
                  next_reminder_at = NULL,
                  moves            = bookings.moves + CASE WHEN bookings.starts_at = excluded.starts_at THEN 0 ELSE 1 END,
                  sequence         = bookings.sequence + CASE WHEN bookings.sequence < 2147483647 THEN 1 ELSE 0 END,

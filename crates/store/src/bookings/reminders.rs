@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 
 use super::apply::FanOut;
 use super::projection::{Booking, booking_columns};
-use crate::db::{At, Backend, Session, Store};
+use crate::db::{At, Backend, Record, Row, Session, Store};
 use crate::deliveries::{self, DeliveryRef};
 use crate::error::StoreError;
 
@@ -44,6 +44,16 @@ fn due(backend: Backend) -> &'static str {
     }
 }
 
+/// A line of a plan.
+struct Step(String);
+
+impl Record for Step {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        // Each database has a name of its own for it.
+        row.get("QUERY PLAN").or_else(|_| row.get("detail")).map(Self)
+    }
+}
+
 impl Store {
     /// Takes up to `limit` (1…1000) bookings whose time to be looked at has come, in one transaction: `decide` sees each
     /// and names the reminders to send and the time of the next look.
@@ -69,6 +79,24 @@ impl Store {
         note_next(&mut transaction, &next).await?;
         transaction.commit().await?;
         Ok(Claimed { bookings: bookings.len(), deliveries })
+    }
+
+    /// How the database finds the bookings of [`Store::claim_reminders`]: its plan of that statement, a line a step. For
+    /// tests and for whoever wonders.
+    ///
+    /// # Errors
+    /// As the database says.
+    #[doc(hidden)]
+    pub async fn plan_of_due_reminders(&self, now: Timestamp, limit: u32) -> Result<Vec<String>, StoreError> {
+        let explain = match self.backend() {
+            Backend::Postgres => "EXPLAIN",
+            Backend::Sqlite => "EXPLAIN QUERY PLAN",
+        };
+        let mut transaction = self.begin().await?;
+        let text = format!("{explain} {}", due(self.backend()));
+        let statement = transaction.sql(AssertSqlSafe(text)).bind(At(now)).bind(i64::from(limit));
+        let steps: Vec<Step> = statement.all().await?;
+        Ok(steps.into_iter().map(|step| step.0).collect())
     }
 
     /// Sets when a booking is looked at next, if it is still of this version and was to be looked at when `found` says:

@@ -41,7 +41,7 @@ words! {
     pub enum PausedBy {
         /// A person.
         Operator = "operator",
-        /// Its `failure_limit`.
+        /// Its `failure_limit`, or the scheduler that cannot serve it.
         Failures = "failures",
     }
 }

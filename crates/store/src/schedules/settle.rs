@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::announce;
+use super::lease::{SchedulerLease, leads};
 use super::policy::{PausedBy, TickCause, TickState};
 use super::tick::TickRef;
 use crate::db::{At, Record, Row, Session, Store};
@@ -104,6 +105,42 @@ impl Store {
         };
         transaction.commit().await?;
         Ok(Some(TickEnded { paused_after }))
+    }
+
+    /// Pauses a schedule that cannot be served, with the reason, as failures do: for a leader, and if the schedule still has
+    /// `revision` and is not paused. Answers whether it did.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn pause_unfit_schedule(
+        &self,
+        lease: &SchedulerLease,
+        name: &str,
+        revision: i64,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.begin().await?;
+        if !leads(&mut transaction, lease).await? {
+            return Ok(false);
+        }
+        let paused = transaction
+            .sql(
+                "UPDATE schedules SET paused_at = $3, paused_by = $4, pause_reason = $5, updated_at = $3
+                 WHERE name = $1 AND revision = $2 AND paused_at IS NULL",
+            )
+            .bind(name)
+            .bind(revision)
+            .bind(At(now))
+            .bind(PausedBy::Failures)
+            .bind(why)
+            .run()
+            .await?;
+        if paused > 0 {
+            announce(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(paused > 0)
     }
 
     /// Where a tick stands; `None` if there is none.
