@@ -82,6 +82,7 @@ const ROUTES: &[&str] = &[
     "POST /v1/schedules",
     "POST /v1/schedules/preview",
     "POST /v1/schedules/{name}/backfill",
+    "POST /v1/schedules/{name}/cancel-waiting",
     "POST /v1/schedules/{name}/pause",
     "POST /v1/schedules/{name}/resume",
     "POST /v1/schedules/{name}/run",
