@@ -220,6 +220,7 @@ async fn whoever_asks_for_what_makes_no_sense_is_told_which() {
         ("metrics?from=2026-11-25T00:00:00Z&to=2026-11-25T00:00:00Z", "to"),
         ("metrics?granularity=hour&from=2026-01-01T00:00:00Z", "from"),
         ("metrics?by=query", "by"),
+        ("metrics?by=kind&granularity=hour&from=2026-11-01T00:00:00Z", "from"),
         ("metrics?device=fridge", "device"),
         ("metrics?kind=%00", "kind"),
         ("metrics?from=-005000-01-01T00:00:00Z", "from"),

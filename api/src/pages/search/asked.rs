@@ -14,6 +14,8 @@ pub const MOST_DAYS: i64 = 366;
 /// A time that the page offers, by its word in the address: how many days, and what it is called.
 const PERIODS: [(&str, i64, &str); 4] =
     [("24h", 1, "24 hours"), ("7d", 7, "7 days"), ("30d", 30, "30 days"), ("90d", 90, "90 days")];
+/// Kinds to choose from, those with the most searches: over a long time there may be any number.
+const MOST_KINDS: usize = 50;
 /// The one that is shown where none is asked for.
 const USUAL: &str = "7d";
 
@@ -155,7 +157,8 @@ impl Asked {
         for (name, value) in kept {
             push(&mut out, format_args!(r#"<input type="hidden" name="{name}" value="{}">"#, escape(&value)));
         }
-        choice(&mut out, "kind", "Kind", &self.kind, kinds.iter().filter_map(|row| row.kind.as_deref()));
+        let kinds = kinds.iter().filter_map(|row| row.kind.as_deref()).take(MOST_KINDS);
+        choice(&mut out, "kind", "Kind", &self.kind, kinds);
         choice(&mut out, "device", "Device", &self.device, devices.iter().filter_map(|row| row.device.as_deref()));
         out.push_str(r#"<button type="submit">Show</button></form>"#);
         out
@@ -266,6 +269,16 @@ mod tests {
         assert_eq!(Range::between(date("2026-11-17"), date("2026-11-16")).unwrap_err().0, "to");
         assert_eq!(Range::between(date("2020-01-01"), date("2026-01-01")).unwrap_err().0, "to");
         assert!(Range::between(date("0001-01-01"), date("9999-12-31")).is_err());
+    }
+
+    #[test]
+    fn of_any_number_of_kinds_the_first_are_offered() {
+        let range = Range::until(at("2026-11-25T10:20:00Z"), None).unwrap();
+        let kind = |n: usize| SearchMetrics { kind: Some(format!("k{n}")), ..SearchMetrics::empty(range.from) };
+        let kinds: Vec<SearchMetrics> = (0..2_000).map(kind).collect();
+        let asked = Asked { range, kind: Some("k1999".to_owned()), device: None, sort: QuerySort::Popular };
+        let html = asked.filters(&kinds, &[]);
+        assert_eq!(html.matches(">k").count(), 51, "and the one that is chosen: {html}");
     }
 
     #[test]

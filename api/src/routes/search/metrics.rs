@@ -18,6 +18,8 @@ use crate::state::State;
 
 /// The most windows in one answer.
 const MOST: i64 = 1_000;
+/// The same broken down: each is up to 51 rows.
+const MOST_BROKEN_DOWN: i64 = 400;
 
 /// What was counted in a window. A rate is null where there is nothing that it could be a rate of.
 #[derive(Debug, Serialize, ToSchema)]
@@ -114,7 +116,7 @@ impl MetricsView {
     params(
         ("from" = Option<String>, Query, description = "RFC 3339; 7 days or 24 hours before `to` unless said"),
         ("to" = Option<String>, Query, description = "RFC 3339, not included; now unless said"),
-        ("granularity" = Option<String>, Query, description = "`hour` or `day`, in UTC; `day` unless said. At most 1,000 windows"),
+        ("granularity" = Option<String>, Query, description = "`hour` or `day`, in UTC; `day` unless said. At most 1,000 windows, broken down 400"),
         ("kind" = Option<String>, Query, description = "Searches of this kind only; `other` has those beyond the 50 most frequent of a window"),
         ("device" = Option<String>, Query, description = "Searches from this device only"),
         ("by" = Option<String>, Query, description = "`kind` or `device`: broken down by it"),
@@ -138,8 +140,9 @@ pub async fn metrics(
     let filter = MetricsFilter { kind, device, by: params.parsed("by")? };
     let csv = is_wanted(&mut params, &headers)?;
     params.end()?;
-    if (to.as_millisecond() - from.as_millisecond()) / granularity.millis() > MOST {
-        return Err(ApiError::invalid("from", format!("at most {MOST} windows before `to` are expected")));
+    let most = if filter.by.is_some() { MOST_BROKEN_DOWN } else { MOST };
+    if (to.as_millisecond() - from.as_millisecond()) / granularity.millis() > most {
+        return Err(ApiError::invalid("from", format!("at most {most} windows before `to` are expected")));
     }
     let found = state.store.search_metrics(from, to, granularity, &filter).await?;
     let items: Vec<MetricsView> = found.into_iter().map(|m| MetricsView::of(m, granularity)).collect();

@@ -86,7 +86,7 @@ impl Line {
 }
 
 /// A place in a line.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 struct Place(Timestamp, Timestamp, Uuid);
 
 impl Record for Place {
@@ -214,6 +214,7 @@ impl Store {
         }
         marks::set(&mut session, Granularity::Hour, &hours, Mark::of(token), now).await?;
         session.commit().await?;
-        Ok(Some(last).filter(|_| piece.len() == PIECE))
+        // Times are told in milliseconds: a place that is not further on would be come to for ever.
+        Ok(Some(last).filter(|last| piece.len() == PIECE && *last > after))
     }
 }

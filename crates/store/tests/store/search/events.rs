@@ -117,15 +117,17 @@ on_both! {
     }
 
     async fn each_count_of_an_hour_leaves_a_mark_of_its_own_at_the_day(world) {
-        ingest(&world.store, &[stranger("a", t(60), "x"), stranger("b", t(5 * HOUR + 60), "x")], &[], t(6 * HOUR)).await;
-        for start in [0, 5 * HOUR, 5 * HOUR] {
+        let searches: Vec<NewSearch> =
+            (0..20).map(|hour| stranger(&format!("s{hour}"), t(hour * HOUR + 60), "x")).collect();
+        ingest(&world.store, &searches, &[], t(DAY)).await;
+        for hour in 0..20 {
             let rules = SearchRules::default();
-            world.store.roll_search_window(Granularity::Hour, t(start), &rules, t(6 * HOUR)).await.unwrap();
+            world.store.roll_search_window(Granularity::Hour, t(hour * HOUR), &rules, t(DAY)).await.unwrap();
         }
         // One that were overwritten would be taken away by who has not counted what it stands for.
         let marks = "SELECT COUNT(*) FROM search_marks WHERE granularity = 'day'";
-        assert_eq!(number(world, marks).await, 3);
-        let rolled = roll(&world.store, t(6 * HOUR)).await;
+        assert_eq!(number(world, marks).await, 20, "more than those who write events have rows");
+        let rolled = roll(&world.store, t(DAY)).await;
         assert_eq!((rolled, number(world, marks).await), (vec![(Granularity::Day, t(0))], 0));
     }
 
