@@ -34,7 +34,7 @@ struct Inner {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The body, complete.
+    /// The body, complete; that of an answer to what was sent is not read.
     pub body: Bytes,
 }
 
@@ -94,9 +94,7 @@ impl Client {
     }
 
     async fn ask(&self, target: &Target, request: Request<Full<Bytes>>) -> Result<Answer, OutboundError> {
-        let ip = self.judged(target).await?;
-        let connected = TcpStream::connect(SocketAddr::new(ip, target.port)).await;
-        let stream = connected.map_err(|e| OutboundError::Network(format!("{}: {e}", target.authority)))?;
+        let stream = self.connect(target).await?;
         if !target.tls {
             return self.exchange(stream, request).await;
         }
@@ -105,22 +103,38 @@ impl Client {
         self.exchange(encrypted.map_err(|e| OutboundError::Tls(e.to_string()))?, request).await
     }
 
-    /// The address that the call goes to: one of the target's that may be called.
-    async fn judged(&self, target: &Target) -> Result<IpAddr, OutboundError> {
+    /// A connection to the first of the target's addresses that answers; each has its share of the time.
+    async fn connect(&self, target: &Target) -> Result<TcpStream, OutboundError> {
+        let addresses = self.judged(target).await?;
+        let share = self.0.settings.timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let mut failed = OutboundError::Timeout;
+        for ip in addresses {
+            match timeout(share, TcpStream::connect(SocketAddr::new(ip, target.port))).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(e)) => failed = OutboundError::Network(format!("{}: {e}", target.authority)),
+                Err(_) => failed = OutboundError::Timeout,
+            }
+        }
+        Err(failed)
+    }
+
+    /// The addresses that the call may go to: those of the target's that may be called.
+    async fn judged(&self, target: &Target) -> Result<Vec<IpAddr>, OutboundError> {
         let unresolved = |why: String| OutboundError::Unresolved { host: target.host.clone(), why };
         let addresses = match target.literal() {
             Some(ip) => vec![ip],
             None => self.0.resolver.addresses(&target.host).await.map_err(|e| unresolved(e.to_string()))?,
         };
         let settings = &self.0.settings;
-        let may = |ip: &&IpAddr| if target.tls { settings.permits(**ip) } else { settings.lists(**ip) };
-        match (addresses.iter().find(may), addresses.first()) {
-            (Some(ip), _) => Ok(*ip),
-            (None, None) => Err(unresolved("it has no address".to_owned())),
-            (None, Some(ip)) if !target.tls && settings.permits(*ip) => {
+        let may = |ip: &IpAddr| if target.tls { settings.permits(*ip) } else { settings.lists(*ip) };
+        let permitted: Vec<IpAddr> = addresses.iter().copied().filter(may).collect();
+        match (permitted.is_empty(), addresses.first()) {
+            (false, _) => Ok(permitted),
+            (true, None) => Err(unresolved("it has no address".to_owned())),
+            (true, Some(ip)) if !target.tls && settings.permits(*ip) => {
                 Err(OutboundError::Url("the URL must begin with https://".to_owned()))
             }
-            (None, Some(ip)) => Err(OutboundError::Refused { host: target.host.clone(), ip: *ip }),
+            (true, Some(ip)) => Err(OutboundError::Refused { host: target.host.clone(), ip: *ip }),
         }
     }
 
@@ -131,9 +145,13 @@ impl Client {
         let network = |e: hyper::Error| OutboundError::Network(e.to_string());
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(network)?;
+        let reads = request.method() == Method::GET;
         let asking = async {
             let answer = sender.send_request(request).await.map_err(network)?;
             let status = answer.status().as_u16();
+            if !reads {
+                return Ok(Answer { status, body: Bytes::new() });
+            }
             let limit = self.0.settings.limit;
             let body = Limited::new(answer.into_body(), limit).collect().await.map_err(|e| {
                 match e.downcast_ref::<LengthLimitError>() {

@@ -9,7 +9,7 @@ pub enum OutboundError {
     /// No URL that can be called: permanent.
     #[error("{0}")]
     Url(String),
-    /// An address that must not be called: permanent, until the name leads elsewhere or the address is listed.
+    /// An address that must not be called: permanent if the URL has it; a name may lead elsewhere by and by.
     #[error("{host} leads to {ip}, which is not of the Internet and not listed in outbound.allow")]
     Refused {
         /// The name in the URL.
@@ -46,6 +46,10 @@ impl OutboundError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unresolved { .. } | Self::Network(_) | Self::Tls(_) | Self::Timeout)
+        match self {
+            Self::Refused { host, .. } => host.trim_matches(['[', ']']).parse::<IpAddr>().is_err(),
+            Self::Unresolved { .. } | Self::Network(_) | Self::Tls(_) | Self::Timeout => true,
+            Self::Url(_) | Self::TooLarge(_) | Self::Roots(_) => false,
+        }
     }
 }
