@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::fingerprint::Fingerprint;
-use crate::labels::{Labels, is_unprintable};
+use crate::labels::{Labels, is_unprintable, shown};
 use crate::severity::Severity;
 
 /// What else is known of an alert: names and any JSON, for people to read.
@@ -94,7 +94,7 @@ impl Alert {
     }
 
     /// What routes, silences and inhibitions look at: the labels, and `alertname`, `type` (both the type) and `severity`
-    /// where no label of that name says otherwise.
+    /// where no label of that name says otherwise. A severity in another case is the word as we write it.
     #[must_use]
     pub fn subject(&self) -> Labels {
         subject(&self.kind, self.severity, &self.labels)
@@ -119,7 +119,15 @@ impl Alert {
         if details > Self::MOST_DETAILS {
             wrong.push(Invalid::new("details", format!("more than {} bytes of JSON", Self::MOST_DETAILS)));
         }
-        if let Some(said) = self.labels.get("severity").and_then(|word| word.parse::<Severity>().ok())
+        if let Some(field) = self.details.iter().find_map(|(name, value)| nul("details", name, value)) {
+            wrong.push(Invalid::new(field, "has a NUL character (U+0000)"));
+        }
+        if let Some(name) = self.labels.get("alertname").filter(|name| *name != self.kind) {
+            let message = format!("says {}, and the alert's type is {}", shown(name), shown(&self.kind));
+            wrong.push(Invalid::new("labels.alertname", message));
+        }
+        if let Some(said) =
+            self.labels.get("severity").and_then(|word| word.to_ascii_lowercase().parse::<Severity>().ok())
             && said != self.severity
         {
             let message = format!("says {said}, and the alert's severity is {}", self.severity);
@@ -154,10 +162,29 @@ impl Alert {
 #[must_use]
 pub fn subject(kind: &str, severity: Severity, labels: &Labels) -> Labels {
     let mut subject = labels.clone();
+    // `Critical` is our word in another case: matchers need not know how somebody else writes it.
+    if labels.get("severity").is_some_and(|word| word.eq_ignore_ascii_case(severity.as_str())) {
+        subject.remove("severity");
+    }
     subject.derive("alertname", kind);
     subject.derive("type", kind);
     subject.derive("severity", severity.as_str());
     subject
+}
+
+/// Where in `value`, which stands under `name` at `path`, there is a NUL, which no database keeps in text.
+fn nul(path: &str, name: &str, value: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    if name.contains('\0') {
+        return Some(path.to_owned());
+    }
+    let path = format!("{path}.{name}");
+    match value {
+        Value::String(text) => text.contains('\0').then_some(path),
+        Value::Array(items) => items.iter().enumerate().find_map(|(n, item)| nul(&path, &n.to_string(), item)),
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| nul(&path, name, value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 fn line(wrong: &mut Vec<Invalid>, field: &str, text: &str, longest: usize) {

@@ -51,7 +51,14 @@ pub async fn list(
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(ApiError::invalid("label", "name=value is expected")),
     });
-    let filter = IncidentFilter { states, severity, kind, labels: labels.collect::<Result<_, _>>()? };
+    let labels = labels.collect::<Result<Vec<_>, _>>()?;
+    // No database keeps this character in text, and Postgres does not even compare with it.
+    let nul = |text: &String| text.contains('\0');
+    let asked = [("type", kind.iter().any(nul)), ("label", labels.iter().any(|(name, value)| nul(name) || nul(value)))];
+    if let Some((field, _)) = asked.into_iter().find(|(_, has)| *has) {
+        return Err(ApiError::invalid(field, "has a NUL character"));
+    }
+    let filter = IncidentFilter { states, severity, kind, labels };
     let (limit, cursor) = params.page()?;
     params.end()?;
     let page = state.store.list_incidents(&filter, limit, cursor.as_deref()).await?;

@@ -98,3 +98,37 @@ fn words_of_others_stand_for_a_severity() {
     assert!(Severity::Critical > Severity::Warning && Severity::Warning > Severity::Info);
     assert!("Critical".parse::<Severity>().is_err());
 }
+
+#[test]
+fn a_nul_in_the_details_is_refused_by_the_name_of_its_field() {
+    let with = |value: serde_json::Value| refused(|a| drop(a.details.insert("log".to_owned(), value)));
+    assert_eq!(with("a\0b".into()), ["details.log"]);
+    assert_eq!(with(serde_json::json!({"lines": ["a", "\0"]})), ["details.log.lines.1"]);
+    assert_eq!(with(serde_json::json!({"a\0": 1})), ["details.log"]);
+    assert_eq!(refused(|a| drop(a.details.insert("a\0".to_owned(), 1.into()))), ["details"]);
+}
+
+#[test]
+fn labels_that_contradict_the_alert_are_refused() {
+    let label = |name: &str, value: &str| {
+        let mut alert = alert();
+        alert.labels.insert(name, value).unwrap();
+        alert.validate(now()).map_err(|wrong| wrong.into_iter().map(|one| one.field).collect::<Vec<_>>())
+    };
+    assert_eq!(label("alertname", "other"), Err(vec!["labels.alertname".to_owned()]));
+    assert_eq!(label("alertname", "db.connections"), Ok(()));
+    for (word, fits) in [("critical", false), ("Critical", false), ("WARNING", true), ("page", true)] {
+        assert_eq!(label("severity", word).is_ok(), fits, "{word}");
+    }
+}
+
+#[test]
+fn a_severity_in_another_case_is_our_word_to_routes_and_any_other_word_stays() {
+    let says = |word: &str, severity| {
+        let labels = Labels::from_pairs([("severity", word)]).unwrap();
+        alerting::subject("disk", severity, &labels).get("severity").unwrap().to_owned()
+    };
+    assert_eq!(says("Critical", Severity::Critical), "critical");
+    assert_eq!(says("WARNING", Severity::Warning), "warning");
+    assert_eq!(says("page", Severity::Warning), "page");
+}
