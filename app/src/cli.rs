@@ -32,7 +32,8 @@ pub struct Globals {
     pub config: Option<PathBuf>,
     /// Works on the data of `postrider dev` in this folder, with its settings
     ///
-    /// The same as --data of `postrider dev`, which uses `./postrider-data` unless it is given.
+    /// The same as --data of `postrider dev`, which uses `./postrider-data` unless it is given. What was set for `postrider
+    /// dev` by --config or in the environment has to be given here, too.
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }

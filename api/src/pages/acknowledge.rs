@@ -9,6 +9,8 @@ const PAGE: &str = include_str!("acknowledge.html");
 
 /// Incidents that are named.
 const NAMED: usize = 10;
+/// Bytes of an incident's labels that are shown.
+const MOST_LABELS: usize = 300;
 
 /// What the page shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,7 +50,8 @@ pub fn page(shown: &Shown<'_>) -> String {
                 1 => "Do you take care of it?".to_owned(),
                 n => format!("Do you take care of these {n}?"),
             };
-            (title, format!("{}{}", list(incidents, now), if open > 0 { button(asks_name) } else { String::new() }))
+            // The button first: on a phone it is there without scrolling.
+            (title, format!("{}{}", if open > 0 { button(asks_name) } else { String::new() }, list(incidents, now)))
         }
         Shown::Done { incidents, now } => {
             let note = "<p class=\"quiet\">It is not repeated, and nobody else is woken. You are told when it is over.</p>";
@@ -102,9 +105,17 @@ fn item(incident: &Incident, now: Timestamp) -> String {
     format!(
         "<li><span class=\"{class}\">{word}</span> <strong>{}</strong><small>{}<br>since {}{taken}</small></li>",
         escape(&incident.title),
-        escape(&labels.join(", ")),
+        escape(&cut(&labels.join(", "))),
         since(now.duration_since(incident.starts_at)),
     )
+}
+
+/// What is too long for a phone ends in dots.
+fn cut(text: &str) -> String {
+    match text.len() > MOST_LABELS {
+        true => format!("{}…", &text[..text.floor_char_boundary(MOST_LABELS)]),
+        false => text.to_owned(),
+    }
 }
 
 /// How long it lasts.

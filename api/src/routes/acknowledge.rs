@@ -49,6 +49,9 @@ async fn act(Shared(state): Shared<State>, Path(token): Path<String>, Form(form)
         Err(e) => return away(&e),
     };
     let open: Vec<Uuid> = incidents.iter().filter(|i| i.state == IncidentState::Open).map(|i| i.id).collect();
+    if open.is_empty() {
+        return answer(&Shown::Ask { incidents: &incidents, asks_name: false, now: state.clock.now() });
+    }
     let by = who(&message, &form);
     let handled = match state.alerts.handle(&open, Deed::Acknowledge, &by, None, state.clock.now()).await {
         Ok(handled) => handled,

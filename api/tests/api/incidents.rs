@@ -97,6 +97,8 @@ async fn what_makes_no_sense_is_refused_by_field() {
         ("labels", json!({"a": "x".repeat(1_025)}), "labels"),
         ("details", json!({"a": "x".repeat(17_000)}), "details"),
         ("details", json!([1]), "details"),
+        ("details", json!({"log": ["a\u{0}b"]}), "details"),
+        ("labels", json!({"alertname": "other"}), "labels"),
         ("state", json!("pending"), "state"),
         ("starts_at", json!("2999-01-01T00:00:00Z"), "starts_at"),
         ("starts_at", json!("yesterday"), "starts_at"),
@@ -108,9 +110,14 @@ async fn what_makes_no_sense_is_refused_by_field() {
         let fields = app.post("/v1/alerts", &body.to_string()).send().await.problem(422);
         assert!(fields[0] == named || within(&fields[0], named), "{field}: {fields:?}");
     }
-    for (query, named) in
-        [("state=over", "state"), ("severity=x", "severity"), ("label=x", "label"), ("nope=1", "nope")]
-    {
+    for (query, named) in [
+        ("state=over", "state"),
+        ("severity=x", "severity"),
+        ("label=x", "label"),
+        ("nope=1", "nope"),
+        ("type=%00", "type"),
+        ("label=a%3D%00", "label"),
+    ] {
         assert_eq!(app.get(&format!("/v1/incidents?{query}")).send().await.problem(422), [named]);
     }
     assert_eq!(app.get("/v1/incidents/x").send().await.status, 404);
@@ -149,7 +156,7 @@ async fn telling_needs_a_key_that_may_and_looking_another() {
 async fn the_link_in_a_message_shows_before_it_acts() {
     let app = App::start().await;
     let evil = json!({"type": "db.down", "severity": "critical", "title": "<script>alert(1)</script>", "message": "",
-                      "labels": {"what": "<img src=x onerror=y>"}});
+                      "labels": {"long": "x".repeat(1_000), "what": "<img src=x onerror=y>"}});
     let id = app.fire(&evil).await["incident_id"].as_str().unwrap().to_owned();
     let state = async || app.get(&format!("/v1/incidents/{id}")).send().await.expect(200)["state"].clone();
     // No route here has a way out: a message is made as the clockwork makes one.
@@ -162,6 +169,8 @@ async fn the_link_in_a_message_shows_before_it_acts() {
         assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
         let html = page.text();
         assert!(html.contains("<button>Acknowledge</button>") && html.contains("name=\"viewport\""));
+        assert!(html.find("<button>").unwrap() < html.find("<ul>").unwrap(), "the button first");
+        assert!(html.contains("x…") && !html.contains(&"x".repeat(300)), "labels are cut");
         assert!(
             html.contains("&lt;script&gt;alert(1)&lt;/script&gt;")
                 && !html.contains("<script")
@@ -181,7 +190,9 @@ async fn the_link_in_a_message_shows_before_it_acts() {
     assert_eq!(state().await, "acknowledged");
     let shown = app.get(&format!("/v1/incidents/{id}")).send().await.expect(200);
     assert_eq!(shown["acknowledged_by"], "Ana (by the link in operators)");
-    assert_eq!(form("name=Eve").send().await.status, StatusCode::OK, "twice changes nothing");
+    let again = form("name=Eve").send().await;
+    assert_eq!(again.status, StatusCode::OK, "twice changes nothing");
+    assert!(again.text().contains("Nothing is left to acknowledge"), "and says so");
     assert_eq!(
         shown["acknowledged_by"],
         app.get(&format!("/v1/incidents/{id}")).send().await.expect(200)["acknowledged_by"]

@@ -49,6 +49,16 @@ pub enum Severity {
     Critical,
 }
 
+impl From<alerting::Severity> for Severity {
+    fn from(severity: alerting::Severity) -> Self {
+        match severity {
+            alerting::Severity::Info => Self::Info,
+            alerting::Severity::Warning => Self::Warning,
+            alerting::Severity::Critical => Self::Critical,
+        }
+    }
+}
+
 /// Something that the operators have to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {

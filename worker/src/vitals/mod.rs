@@ -1,8 +1,8 @@
 //! The platform watches itself: what stands still, grows or fails becomes an incident before a customer writes.
 //!
 //! 1. Every worker looks, every `watch.every`; `look` says what it finds, by the thresholds in `rules`.
-//! 2. What is found is compared with what is known to burn: new findings are raised, those that are over are resolved. The
-//!    incidents themselves are the memory, so it does not matter which worker looks, or that one was started anew.
+//! 2. What is found is compared with what is known to burn: what is new, or matters more than before, is raised, and what is
+//!    over is resolved. The incidents themselves are the memory, so it does not matter which worker looks, or that one was started anew.
 //! 3. What could not be looked at (the queue is away) is neither raised nor resolved by that look.
 //!
 //! Mails of alerts are not looked at here: what becomes of them is told by another way, and never as another alert
@@ -11,7 +11,7 @@
 mod look;
 mod rules;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use store::{IncidentFilter, IncidentState, StoreError};
@@ -22,10 +22,10 @@ pub use look::{KINDS, Look};
 pub use rules::WatchRules;
 
 use crate::context::Context;
-use crate::notices::{Notice, SOURCE};
+use crate::notices::{Notice, SOURCE, Severity};
 
-/// Incidents of the platform itself that are compared with.
-const MOST: u32 = 1_000;
+/// Incidents of the platform itself that are read at once.
+const PAGE: u32 = 500;
 
 /// What is wrong and with what: the same of the incident that tells of it.
 type Subject = (String, BTreeMap<String, String>);
@@ -34,8 +34,8 @@ type Subject = (String, BTreeMap<String, String>);
 #[derive(Debug, Default)]
 pub struct Watch {
     look: Look,
-    /// What this worker told, where notices do not become incidents.
-    told: BTreeSet<Subject>,
+    /// What this worker told, and how much it mattered, where notices do not become incidents.
+    told: BTreeMap<Subject, Severity>,
 }
 
 /// Watches until `end`.
@@ -63,22 +63,24 @@ impl Watch {
         let seen = self.look.at(context).await?;
         let known = match context.notices.makes_incidents() {
             true => burning(context).await?,
-            false => self.told.clone(),
+            false => std::mem::take(&mut self.told),
         };
-        let mut told = BTreeSet::new();
+        let mut told = BTreeMap::new();
         let found = seen.found.len();
         for notice in seen.found {
             let subject = (notice.kind.clone(), notice.labels.clone());
-            if !known.contains(&subject) {
+            let severity = notice.severity;
+            let before = known.get(&subject).copied();
+            if before.is_none_or(|before| before < severity) {
                 context.notices.raise(notice).await;
             }
-            told.insert(subject);
+            told.insert(subject, before.map_or(severity, |before| before.max(severity)));
         }
-        for subject in known {
-            if seen.looked.contains(&subject.0.as_str()) && !told.contains(&subject) {
+        for (subject, severity) in known {
+            if seen.looked.contains(&subject.0.as_str()) && !told.contains_key(&subject) {
                 context.notices.resolve(&subject.0, subject.1).await;
             } else {
-                told.insert(subject);
+                told.insert(subject, severity);
             }
         }
         self.told = told;
@@ -87,30 +89,34 @@ impl Watch {
 }
 
 /// What the platform has told of itself and is not over.
-async fn burning(context: &Context) -> Result<BTreeSet<Subject>, StoreError> {
-    let filter = IncidentFilter {
-        states: vec![IncidentState::Open, IncidentState::Acknowledged],
-        labels: vec![("source".to_owned(), SOURCE.to_owned())],
-        ..IncidentFilter::default()
-    };
-    let all = context.store.list_incidents(&filter, MOST, None).await?.items;
-    let ours = all.into_iter().filter(|incident| KINDS.contains(&incident.kind.as_str()));
-    let subject = |incident: store::Incident| {
-        let labels = incident.labels.iter().filter(|(name, _)| *name != "source");
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        (incident.kind, labels)
-    };
-    Ok(ours.map(subject).collect())
+async fn burning(context: &Context) -> Result<BTreeMap<Subject, Severity>, StoreError> {
+    let mut burning = BTreeMap::new();
+    for kind in KINDS {
+        let filter = IncidentFilter {
+            states: vec![IncidentState::Open, IncidentState::Acknowledged],
+            kind: Some(kind.to_owned()),
+            labels: vec![("source".to_owned(), SOURCE.to_owned())],
+            ..IncidentFilter::default()
+        };
+        let mut cursor = None;
+        loop {
+            let page = context.store.list_incidents(&filter, PAGE, cursor.as_deref()).await?;
+            burning.extend(page.items.into_iter().map(|incident| {
+                let labels = incident.labels.iter().filter(|(name, _)| *name != "source");
+                let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                ((incident.kind, labels), incident.severity.into())
+            }));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(burning)
 }
 
 /// A notice of one of the kinds.
-fn notice(
-    kind: &str,
-    severity: crate::notices::Severity,
-    title: &str,
-    detail: String,
-    label: Option<(&str, &str)>,
-) -> Notice {
+fn notice(kind: &str, severity: Severity, title: &str, detail: String, label: Option<(&str, &str)>) -> Notice {
     let labels = label.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Notice { kind: kind.to_owned(), severity, title: title.to_owned(), detail, labels }
 }
