@@ -42,7 +42,7 @@ pub mod schedules {
 
 /// Who would be told of an alert, as it is shown.
 pub mod alert_route {
-    pub use crate::routes::alert_route::{MOST, RouteView, Ways};
+    pub use crate::routes::alert_route::{RouteView, Ways};
 }
 
 /// Silences as they are shown.

@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use alerting::{Fingerprint, Inhibitor, Labels, Preview, Severity, Silence};
+use alerting::{Inhibitor, Labels, Preview, Severity, Silence};
 use axum::Json;
 use axum::extract::State as Shared;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use store::Incident;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use worker::alerts::AlertRules;
+use worker::alerts::{AlertRules, inhibitor};
 
 use crate::auth::{AlertsRead, Caller};
 use crate::body::{Text, parse};
 use crate::error::{ApiError, Problem};
 use crate::state::State;
-
-/// The most incidents that are looked through for what would explain it.
-pub const MOST: u32 = 20_000;
 
 /// The routes.
 pub fn router() -> OpenApiRouter<State> {
@@ -65,14 +61,17 @@ pub struct RouteView {
 impl RouteView {
     /// Looks at an alert with `labels` that begins at `at`.
     #[must_use]
-    pub fn of(rules: &AlertRules, burning: &[Incident], silences: &[Silence], labels: &Labels, at: Timestamp) -> Self {
+    pub fn of(
+        rules: &AlertRules,
+        inhibitor: &Inhibitor<'_>,
+        silences: &[Silence],
+        labels: &Labels,
+        at: Timestamp,
+    ) -> Self {
         let kind = labels.get("alertname").or_else(|| labels.get("type")).unwrap_or("alert");
         let severity = Severity::of_label(labels.get("severity").unwrap_or_default());
-        let subjects: Vec<(Fingerprint, Labels)> =
-            burning.iter().filter_map(|i| Some((i.fingerprint.parse().ok()?, i.subject()))).collect();
-        let inhibitor = Inhibitor::new(&rules.inhibitions, subjects.iter().map(|(print, subject)| (*print, subject)));
         let subject = alerting::subject(kind, severity, labels);
-        let preview = Preview::of(&rules.routes, &inhibitor, silences, subject, at);
+        let preview = Preview::of(&rules.routes, inhibitor, silences, subject, at);
         let named = preview
             .told
             .iter()
@@ -108,7 +107,8 @@ async fn route(
 ) -> Result<Json<RouteView>, ApiError> {
     let question: RouteQuestion = parse(&text)?;
     let at = question.at.unwrap_or_else(|| state.clock.now());
-    let burning = state.store.active_incidents(MOST).await?;
+    let rules = state.alerts.rules();
+    let inhibitor = inhibitor(&state.store, rules).await?;
     let silences = state.store.active_silences(at).await?;
-    Ok(Json(RouteView::of(state.alerts.rules(), &burning, &silences, &question.labels, at)))
+    Ok(Json(RouteView::of(rules, &inhibitor, &silences, &question.labels, at)))
 }

@@ -92,14 +92,17 @@ impl<'a> Inhibitor<'a> {
     /// Over what fires: fingerprints and labels ([`crate::Alert::subject`]).
     #[must_use]
     pub fn new<'b>(rules: &'a [Inhibition], firing: impl IntoIterator<Item = (Fingerprint, &'b Labels)>) -> Self {
-        let mut sources: HashMap<_, Vec<_>> = HashMap::new();
-        for (fingerprint, subject) in firing {
-            for (i, rule) in rules.iter().enumerate().filter(|(_, rule)| all_match(&rule.source, subject)) {
-                let both = all_match(&rule.target, subject);
-                sources.entry((i, rule.equal.of(subject))).or_default().push((fingerprint, both));
-            }
+        let mut all = Self { rules, sources: HashMap::new() };
+        firing.into_iter().for_each(|(fingerprint, subject)| all.add(fingerprint, subject));
+        all
+    }
+
+    /// Adds one that fires. What explains nothing takes no room.
+    pub fn add(&mut self, fingerprint: Fingerprint, subject: &Labels) {
+        for (i, rule) in self.rules.iter().enumerate().filter(|(_, rule)| all_match(&rule.source, subject)) {
+            let both = all_match(&rule.target, subject);
+            self.sources.entry((i, rule.equal.of(subject))).or_default().push((fingerprint, both));
         }
-        Self { rules, sources }
     }
 
     /// What mutes an alert; none if nothing does. An alert does not mute itself.

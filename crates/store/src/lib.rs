@@ -49,10 +49,11 @@ pub use endings::{Closed, JobEnd};
 pub use error::StoreError;
 pub use heartbeats::{Heartbeat, HeartbeatChange, HeartbeatState, HeartbeatTold, MOST_HEARTBEATS};
 pub use incidents::{
-    About, AlertDue, Change, Changes, Channel, Digest, DueDigest, DueGroup, Flush, FlushedGroups, GroupCall, GroupNow,
-    Incident, IncidentChange, IncidentEvent, IncidentEventKind, IncidentFilter, IncidentNotification, IncidentState,
-    MailTrouble, Member, MemberNow, NewNotification, Notification, NotificationFate, NotificationRef,
-    NotificationState, OpenIncidents, Reason, SeverityCount, Target, Teller, Throttle, Told, Which as WhichIncidents,
+    About, AlertDue, Burning, Change, Changes, Channel, Digest, DueDigest, DueGroup, Flush, FlushedGroups, GroupCall,
+    GroupNow, Heard, Incident, IncidentChange, IncidentEvent, IncidentEventKind, IncidentFilter, IncidentNotification,
+    IncidentState, Lately, Member, MemberNow, NewNotification, Notification, NotificationFate, NotificationRef,
+    NotificationState, OpenIncidents, Reason, SeverityCount, Target, Teller, Throttle, Told, Trouble,
+    Which as WhichIncidents,
 };
 pub use intents::Intent;
 pub use keys::{ApiKey, CreatedApiKey, NewApiKey, Scope};

@@ -89,6 +89,28 @@ impl Database {
     }
 }
 
+impl Database {
+    /// How often two of its transactions waited for each other, so that the server had to end one. The connections that
+    /// there are, are closed: a server process reports what it met at the latest when it ends.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn deadlocks(&self) -> i64 {
+        wait_until("nobody is connected any more", Duration::from_secs(30), async || {
+            self.kill_connections().await == 0
+        })
+        .await;
+        let mut admin = PgConnection::connect(&self.server_url).await.expect("the Postgres server answers");
+        let met = sqlx::query_scalar("SELECT deadlocks FROM pg_stat_database WHERE datname = $1")
+            .bind(&self.name)
+            .fetch_one(&mut admin)
+            .await
+            .expect("a superuser may look");
+        admin.close().await.expect("the connection ends in order");
+        met
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let (url, name) = (self.server_url.clone(), self.name.clone());

@@ -1,6 +1,7 @@
 //! Whether a message goes now, or waits for a digest: the rules of storms and of the hourly cap, without I/O.
 //!
-//! 1. In a storm everything waits: each person and channel gets one digest soon, and then at most one an interval.
+//! 1. In a storm, and until an interval after it, everything waits: the person or channel gets one digest soon, and then at
+//!    most one an interval.
 //! 2. A person gets at most so many mails an hour. The last of them is a digest, so that it says what is held back; what
 //!    comes after it waits for the end of the hour.
 //! 3. While something waits, what follows it waits too: nobody reads that it is over before they read that it began.
@@ -25,6 +26,10 @@ pub(super) fn admit(
     now: Timestamp,
 ) -> bool {
     roll(throttle, now);
+    if is_storm {
+        throttle.storm_until = Some(after(now, rules.storm.interval));
+    }
+    let is_storm = throttle.storm_until.is_some_and(|until| until > now);
     let most = i64::from(rules.mails_per_hour);
     let last = channel == Channel::Email && throttle.window_messages + 1 >= most;
     if !is_storm && !last && throttle.digest_due_at.is_none() {
@@ -87,7 +92,13 @@ mod tests {
     }
 
     fn fresh() -> Throttle {
-        Throttle { window_began_at: at(0), window_messages: 0, digested_at: None, digest_due_at: None }
+        Throttle {
+            window_began_at: at(0),
+            window_messages: 0,
+            digested_at: None,
+            digest_due_at: None,
+            storm_until: None,
+        }
     }
 
     fn rules(mails_per_hour: u32) -> AlertRules {

@@ -4,10 +4,10 @@
 //! 1. Incidents that were not heard of in time are over.
 //! 2. Groups whose time has come are taken, each by one worker, and tell: messages, mails and throttles in one transaction.
 //! 3. What is held is told where a digest is due.
-//! 4. Messages end with their mails; of mails that do not get through another way is told.
+//! 4. Messages end with their mails; of those that do not get through another way tells, and what nobody heard is told again.
 //! 5. What was written is enqueued. If the process dies before, the sweep enqueues it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use uuid::Uuid;
 
-use super::mute::Mutes;
+use super::forecast::Forecast;
+use super::mute::{Mutes, inhibitor};
 use super::teller::{Telling, digest};
 use super::trouble;
 use crate::context::Context;
@@ -32,8 +33,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Incidents that end together, and groups that are taken together.
 const ENDING: u32 = 500;
 const GROUPS: u32 = 50;
-/// Incidents that burn, of which is looked for what explains others.
-const BURNING: u32 = 20_000;
+/// Groups that are due within the next minute, of which is looked what they will tell.
+const SOON: u32 = 500;
 /// How long after a word about troubled mails there is no other one.
 const QUIET: Duration = Duration::from_secs(5 * 60);
 
@@ -114,21 +115,20 @@ impl Look<'_> {
     async fn groups(&self, looked: &mut Looked) -> Result<(), StoreError> {
         let rules = self.context.alerts.rules();
         let store = &self.context.store;
-        let active = store.active_incidents(BURNING).await?;
-        let mutes = Mutes::new(rules, store.active_silences(self.now).await?, &active, self.now);
-        drop(active);
-        let storm = &rules.storm;
-        let is_storm = store.is_storm(storm.incidents_per_minute, storm.interval, self.now).await?;
+        let mutes = Mutes::new(store.active_silences(self.now).await?, inhibitor(store, rules).await?, self.now);
+        let soon = store.groups_due_soon(SOON, self.now).await?;
+        let forecast = Forecast::new(rules, &mutes, store.told_lately(self.now).await?, soon, self.now);
         let (mail_id, id) = (|| self.mail_id(), || self.id());
         loop {
             let mut telling = Telling {
                 rules,
                 mutes: &mutes,
-                is_storm,
+                forecast: &forecast,
                 now: self.now,
                 mail_id: &mail_id,
                 id: &id,
                 said: HashMap::new(),
+                know: HashSet::new(),
             };
             let told = store.flush_groups(GROUPS, self.now, &mut telling).await?;
             looked.groups += told.groups;
@@ -154,9 +154,9 @@ impl Look<'_> {
         let (store, rules) = (&self.context.store, self.context.alerts.rules());
         store.end_sent_mails(self.now).await?;
         let before = self.now.checked_sub(QUIET).unwrap_or(Timestamp::MIN);
-        let decide = |trouble: &[store::MailTrouble]| trouble::tell(rules, trouble, || self.id());
-        let posts = store.tell_mail_trouble(before, self.now, decide).await?;
-        self.enqueue(&FlushedGroups { posts, ..FlushedGroups::default() }, looked).await;
+        let decide = |trouble: &[store::Trouble]| trouble::tell(rules, trouble, || self.mail_id(), || self.id());
+        let told = store.tell_trouble(before, self.now, decide).await?;
+        self.enqueue(&told, looked).await;
         store.end_failed_mails(self.now).await?;
         Ok(())
     }

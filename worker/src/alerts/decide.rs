@@ -6,16 +6,17 @@
 //! 3. If nothing is new, and some still burn that nobody took on, the group repeats itself after `repeat_interval`.
 //! 4. What was told and nobody took on is told to the next step's receiver when that is due; who was told so is told of the
 //!    end, too.
-//! 5. After a message the group is quiet for `group_interval`; what comes meanwhile waits for its end. What is muted is
-//!    looked at again then.
-//! 6. An incident that belongs to another group by now (its severity changed, or the configuration) leaves this one.
+//! 5. After a message the group is quiet for `group_interval`: what comes meanwhile waits for its end, for whatever other
+//!    reason the group is looked at before. Only steps do not wait. What is muted is looked at again then.
+//! 6. An incident that belongs to another group by now (its severity changed, or the configuration) leaves this one. If it
+//!    was told here it stays until it is over, neither repeated nor escalated: who was told that it began is told its end.
 
 use alerting::{Route, Routes, Step};
 use jiff::Timestamp;
 use job::clock::after;
 use store::{
     About, Change, DueGroup, GroupCall, GroupNow, Incident, IncidentEventKind, IncidentState, Member, MemberNow,
-    Reason, Told,
+    Reason, Target, Told,
 };
 use uuid::Uuid;
 
@@ -48,6 +49,8 @@ pub(super) struct Decided {
     pub(super) events: Vec<(Uuid, IncidentEventKind, Option<String>)>,
     /// Groups that incidents belong to by now.
     pub(super) calls: Vec<GroupCall>,
+    /// Who knows already that one of its incidents is over.
+    pub(super) know: Vec<(Uuid, Target)>,
 }
 
 /// Looks at a group. `mute` says why an incident is not told just now.
@@ -57,26 +60,43 @@ pub(super) fn decide(
     mute: impl Fn(&Incident) -> Option<String>,
     now: Timestamp,
 ) -> Decided {
-    let mut look = Look { now, stay: Vec::new(), gone: Vec::new(), events: Vec::new(), calls: Vec::new() };
+    let mut look = Look {
+        now,
+        quiet: group.not_before > now,
+        waits: false,
+        stay: Vec::new(),
+        gone: Vec::new(),
+        events: Vec::new(),
+        calls: Vec::new(),
+    };
     let (mut news, mut over) = (Vec::new(), Vec::new());
     for member in group.members {
-        if !member.incident.is_active() {
-            look.gone.push(member.incident.id);
-            match member.told {
-                Told::Firing => over.push((member.incident, member.steps)),
-                Told::Nothing => look.events.push((member.incident.id, IncidentEventKind::Brief, None)),
+        let belongs = grouping::belongs(routes, &member.incident, &group.key);
+        match (member.incident.is_active(), member.told) {
+            (false, Told::Firing) if look.quiet => look.waits = true,
+            (false, Told::Firing) => {
+                look.gone.push(member.incident.id);
+                over.push(Over { belongs, member });
             }
-        } else if !grouping::belongs(routes, &member.incident, &group.key) {
-            look.gone.push(member.incident.id);
-            look.calls.extend(grouping::calls(routes, &member.incident, false, now));
-        } else {
-            look.stays(member, &mute, &mut news);
+            (false, Told::Nothing) => {
+                look.gone.push(member.incident.id);
+                look.events.push((member.incident.id, IncidentEventKind::Brief, None));
+            }
+            (true, Told::Firing) if !belongs => {
+                look.calls.extend(grouping::calls(routes, &member.incident, false, now));
+                look.stay.push(Stay { belongs, muted: member.muted.clone(), member, changed: false });
+            }
+            (true, Told::Nothing) if !belongs => {
+                look.gone.push(member.incident.id);
+                look.calls.extend(grouping::calls(routes, &member.incident, false, now));
+            }
+            (true, _) => look.stays(member, &mute, &mut news),
         }
     }
     // The configuration may have changed since; what is over is told to whom it would be told now.
     let route = match (routes.by_key(&group.route), over.first()) {
         (Some(route), _) => Some(route),
-        (None, Some((incident, _))) => routes.resolve(&incident.subject()).first().copied(),
+        (None, Some(over)) => routes.resolve(&over.member.incident.subject()).first().copied(),
         (None, None) => None,
     };
     let mut decided = Decided {
@@ -88,30 +108,64 @@ pub(super) fn decide(
             notified_at: group.notified_at,
             members: Vec::new(),
             gone: Vec::new(),
-            ends: look.stay.is_empty(),
+            ends: look.stay.is_empty() && !look.waits,
         },
         events: Vec::new(),
         calls: Vec::new(),
+        know: Vec::new(),
     };
     if let Some(route) = route {
-        look.tell(route, &mut decided, &news, over);
+        look.tell(route, &mut decided, &news, &over);
         decided.group.due_at = look.next(route, &decided.group);
     }
+    let waiting = look.waits.then_some(decided.group.not_before);
+    decided.group.due_at = [decided.group.due_at, waiting].into_iter().flatten().min();
     decided.group.members = look.stay.into_iter().filter(|stay| stay.changed).map(Stay::now).collect();
     (decided.group.gone, decided.events, decided.calls) = (look.gone, look.events, look.calls);
+    decided.know = over
+        .into_iter()
+        .flat_map(|over| {
+            let id = over.member.incident.id;
+            over.member.heard.into_iter().filter(|heard| heard.over).map(move |heard| (id, heard.target))
+        })
+        .collect();
     decided
+}
+
+/// A member that is over, and was told.
+struct Over {
+    member: Member,
+    /// Whether it still belonged to the group.
+    belongs: bool,
+}
+
+impl Over {
+    fn told(&self) -> (Incident, Change) {
+        (self.member.incident.clone(), Change::Over)
+    }
+
+    /// Whom this group told of it, where that is not said by its route any more.
+    fn heard_as<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
+        let here = self.member.heard.iter().filter(move |heard| !self.belongs && !heard.over && heard.group == group);
+        here.map(|heard| heard.receiver.as_str())
+    }
 }
 
 /// A member that stays.
 struct Stay {
     member: Member,
+    /// Whether it belongs here; else it only waits for its end.
+    belongs: bool,
     muted: Option<String>,
     changed: bool,
 }
 
 impl Stay {
     fn is_told_and_waits(&self) -> bool {
-        self.member.told == Told::Firing && self.muted.is_none() && self.member.incident.state == IncidentState::Open
+        self.belongs
+            && self.member.told == Told::Firing
+            && self.muted.is_none()
+            && self.member.incident.state == IncidentState::Open
     }
 
     fn now(self) -> MemberNow {
@@ -134,6 +188,10 @@ impl Stay {
 
 struct Look {
     now: Timestamp,
+    /// Whether the group told something so lately that news and ends have to wait.
+    quiet: bool,
+    /// Whether there are any.
+    waits: bool,
     stay: Vec<Stay>,
     gone: Vec<Uuid>,
     events: Vec<(Uuid, IncidentEventKind, Option<String>)>,
@@ -152,24 +210,33 @@ impl Look {
         }
         let changed = member.muted != muted;
         if member.told == Told::Nothing && muted.is_none() && member.incident.state == IncidentState::Open {
-            news.push(self.stay.len());
+            match self.quiet {
+                true => self.waits = true,
+                false => news.push(self.stay.len()),
+            }
         }
-        self.stay.push(Stay { member, muted, changed });
+        self.stay.push(Stay { member, belongs: true, muted, changed });
     }
 
-    fn tell(&mut self, route: &Route, decided: &mut Decided, news: &[usize], over: Vec<(Incident, i64)>) {
+    fn tell(&mut self, route: &Route, decided: &mut Decided, news: &[usize], over: &[Over]) {
         let now = self.now;
-        let repeats = news.is_empty()
+        let group = decided.group.key.clone();
+        let (here, elsewhere): (Vec<&Over>, Vec<&Over>) = over.iter().partition(|over| {
+            let mut heard_as = over.heard_as(&group).peekable();
+            heard_as.peek().is_none() || heard_as.any(|receiver| receiver == route.receiver)
+        });
+        let repeats = !self.quiet
+            && news.is_empty()
             && decided.group.notified_at.is_some_and(|told| after(told, route.timing.repeat_interval) <= now)
             && self.stay.iter().any(Stay::is_told_and_waits);
-        if !news.is_empty() || !over.is_empty() || repeats {
+        if !news.is_empty() || !here.is_empty() || repeats {
             let (new, still): (Vec<_>, Vec<_>) = self
                 .stay
                 .iter()
                 .enumerate()
                 .filter(|(n, stay)| news.contains(n) || stay.is_told_and_waits())
                 .partition(|(n, _)| news.contains(n));
-            let reason = match (news.is_empty(), over.is_empty()) {
+            let reason = match (news.is_empty(), here.is_empty()) {
                 (false, _) => Reason::Raised,
                 (true, false) => Reason::Resolved,
                 (true, true) => Reason::Repeated,
@@ -178,15 +245,17 @@ impl Look {
                 all.into_iter().map(move |(_, stay)| (stay.member.incident.clone(), change)).collect::<Vec<_>>()
             };
             let mut about = of(new, Change::News);
-            about.extend(over.iter().map(|(incident, _)| (incident.clone(), Change::Over)));
+            about.extend(here.iter().map(|over| over.told()));
             about.extend(of(still, Change::Still));
             decided.group.not_before = after(now, route.timing.group_interval);
             if about.iter().any(|(_, change)| *change != Change::Over) {
                 decided.group.notified_at = Some(now);
             }
             decided.messages.push(Message { receiver: route.receiver.clone(), reason, about });
+        } else if !elsewhere.is_empty() {
+            decided.group.not_before = after(now, route.timing.group_interval);
         }
-        decided.messages.extend(relieve(route, &over));
+        decided.messages.extend(relieve(route, &group, over));
         for n in news {
             let stay = &mut self.stay[*n];
             (stay.member.told, stay.changed) = (Told::Firing, true);
@@ -215,27 +284,34 @@ impl Look {
 
     /// When the group is to be looked at next.
     fn next(&self, route: &Route, group: &GroupNow) -> Option<Timestamp> {
-        let waiting = |stay: &Stay| stay.muted.is_some() && stay.member.incident.state == IncidentState::Open;
+        let waiting =
+            |stay: &Stay| stay.belongs && stay.muted.is_some() && stay.member.incident.state == IncidentState::Open;
         let muted = self.stay.iter().any(waiting);
         let muted = muted.then(|| after(self.now, route.timing.group_interval));
         let told = || self.stay.iter().filter(|stay| stay.is_told_and_waits());
         let repeat = group.notified_at.filter(|_| told().next().is_some());
-        let repeat = repeat.map(|told| after(told, route.timing.repeat_interval));
+        let repeat = repeat.map(|told| after(told, route.timing.repeat_interval).max(group.not_before));
         let step = told().filter_map(|stay| stay.next_step(route)).map(|(_, _, at)| at).min();
         [muted, repeat, step].into_iter().flatten().min()
     }
 }
 
-/// Who was told because nobody acknowledged is told that it is over, too.
-fn relieve(route: &Route, over: &[(Incident, i64)]) -> Vec<Message> {
-    let mut messages: Vec<Message> = Vec::new();
-    for (n, step) in (0_i64..).zip(&route.escalation) {
-        let told = over.iter().filter(|(_, steps)| *steps > n);
-        let about: Vec<_> = told.map(|(incident, _)| (incident.clone(), Change::Over)).collect();
-        let knows = step.receiver == route.receiver || messages.iter().any(|told| told.receiver == step.receiver);
-        if !about.is_empty() && !knows {
-            messages.push(Message { receiver: step.receiver.clone(), reason: Reason::Resolved, about });
-        }
+/// Who else was told is told that it is over, too: because nobody acknowledged, or because it belonged here before.
+fn relieve(route: &Route, group: &str, over: &[Over]) -> Vec<Message> {
+    let mut by_receiver: Vec<(&str, Vec<(Incident, Change)>)> = Vec::new();
+    let mut tell = |receiver, over: &Over| match by_receiver.iter_mut().find(|(known, _)| *known == receiver) {
+        _ if receiver == route.receiver => {}
+        Some((_, about)) if about.iter().any(|(incident, _)| incident.id == over.member.incident.id) => {}
+        Some((_, about)) => about.push(over.told()),
+        None => by_receiver.push((receiver, vec![over.told()])),
+    };
+    for over in over {
+        let steps = usize::try_from(over.member.steps).unwrap_or_default();
+        let steps = route.escalation.iter().take(steps).map(|step| step.receiver.as_str());
+        steps.filter(|_| over.belongs).for_each(|receiver| tell(receiver, over));
+        over.heard_as(group).for_each(|receiver| tell(receiver, over));
     }
-    messages
+    let message =
+        |(receiver, about): (&str, _)| Message { receiver: receiver.to_owned(), reason: Reason::Resolved, about };
+    by_receiver.into_iter().map(message).collect()
 }

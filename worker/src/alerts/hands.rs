@@ -1,6 +1,6 @@
 //! People's hands on incidents: acknowledge, resolve, comment; and time's, which ends what was not heard of.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use store::{Incident, IncidentEventKind, IncidentState, StoreError, WhichIncidents};
@@ -46,7 +46,7 @@ impl Intake {
         now: Timestamp,
     ) -> Result<Vec<Handled>, StoreError> {
         let decide = |found: Vec<Incident>| {
-            let mut lives: HashMap<Uuid, (Life, bool)> = HashMap::new();
+            let mut lives: BTreeMap<Uuid, (Life, bool)> = BTreeMap::new();
             for incident in found {
                 let mut life = Life::default();
                 let id = incident.id;

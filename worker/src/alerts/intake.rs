@@ -6,7 +6,7 @@
 //!    happened, and their groups are told when to look. Nothing is sent here: when a group is due, the clockwork tells.
 //! 3. The answer follows the commit. From then on it is not lost, whoever dies.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alerting::{Alert, Fingerprint};
@@ -152,7 +152,8 @@ impl Inner {
         let which = WhichIncidents::Fingerprints(fingerprints.iter().flatten().map(ToString::to_string).collect());
         let now = requests.iter().map(|request| request.now).max().unwrap_or(Timestamp::MIN);
         let decide = |found: Vec<Incident>| {
-            let mut lives: HashMap<String, Life> =
+            // By fingerprint: what is written is locked in one order, whoever else writes the same.
+            let mut lives: BTreeMap<String, Life> =
                 found.into_iter().map(|incident| (incident.fingerprint.clone(), Life::of(incident))).collect();
             let mut answers = Vec::with_capacity(requests.len());
             for (request, fingerprints) in requests.iter().zip(&fingerprints) {
@@ -164,7 +165,7 @@ impl Inner {
         self.store.change_incidents(&which, now, decide).await
     }
 
-    fn one(&self, lives: &mut HashMap<String, Life>, alert: &Alert, print: Fingerprint, now: Timestamp) -> Accepted {
+    fn one(&self, lives: &mut BTreeMap<String, Life>, alert: &Alert, print: Fingerprint, now: Timestamp) -> Accepted {
         let life = lives.entry(print.to_string()).or_default();
         let outcome = life.apply(alert, &self.rules, now, || self.new_id());
         let incident = life.incident.as_ref();

@@ -6,6 +6,7 @@
 //! | of one that is over | `alert_resolved` |
 //! | of several | `alert_group` |
 //! | of what was held back | `alert_digest` |
+//! | of what a webhook or chat did not take | `alert_undelivered` |
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use alerting::Severity;
 use jiff::Timestamp;
 use mail::Locale;
 use serde_json::{Value, json};
-use store::{Category, Change, DueDigest, Incident, NewDelivery, Reason};
+use store::{Category, Change, DueDigest, Incident, NewDelivery, Reason, Trouble};
+use telemetry::redact::Text;
 use uuid::Uuid;
 
 use super::decide::Message;
@@ -68,6 +70,25 @@ pub(super) fn of_digest(
         "notification_id": notification,
     });
     mail(notification, "alert_digest", data, &due.target.name, id)
+}
+
+/// The mail of messages that a webhook or chat did not take.
+pub(super) fn of_trouble(title: &str, trouble: &[&Trouble], notification: Uuid, to: &str, id: Uuid) -> NewDelivery {
+    let messages: Vec<Value> = trouble
+        .iter()
+        .take(NAMED)
+        .map(|one| {
+            json!({
+                "title": one.notification.title,
+                "severity": one.notification.severity,
+                "way": format!("{} of {}", one.notification.target.channel, one.notification.target.name),
+                "reason": one.reason.as_deref().map_or("no reason is known".to_owned(), |why| cut(&Text(why).to_string(), SUMMARY)),
+            })
+        })
+        .collect();
+    let more = trouble.len() - messages.len();
+    let data = json!({ "title": cut(title, SUMMARY), "messages": messages, "more": (more > 0).then_some(more) });
+    mail(notification, "alert_undelivered", data, to, id)
 }
 
 fn mail(notification: Uuid, template: &str, data: Value, to: &str, id: Uuid) -> NewDelivery {

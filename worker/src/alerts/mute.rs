@@ -1,10 +1,27 @@
 //! What is not told just now: silences, and what another incident explains.
 
-use alerting::{Fingerprint, Inhibitor, Labels, Silence};
+use alerting::{Fingerprint, Inhibitor, Silence};
 use jiff::Timestamp;
-use store::Incident;
+use store::{Burning, Incident, Store, StoreError};
 
 use super::rules::AlertRules;
+
+/// What explains others among all that burns.
+///
+/// # Errors
+/// As the store says.
+pub async fn inhibitor<'a>(store: &Store, rules: &'a AlertRules) -> Result<Inhibitor<'a>, StoreError> {
+    let mut inhibitor = Inhibitor::new(&rules.inhibitions, []);
+    let add = |one: &Burning| {
+        if let Ok(fingerprint) = one.fingerprint.parse::<Fingerprint>() {
+            inhibitor.add(fingerprint, &one.subject());
+        }
+    };
+    if !rules.inhibitions.is_empty() {
+        store.each_burning(add).await?;
+    }
+    Ok(inhibitor)
+}
 
 /// What mutes, at one moment.
 pub(super) struct Mutes<'a> {
@@ -13,18 +30,9 @@ pub(super) struct Mutes<'a> {
 }
 
 impl<'a> Mutes<'a> {
-    /// From all silences, and the incidents that burn.
-    pub(super) fn new(rules: &'a AlertRules, silences: Vec<Silence>, active: &[Incident], now: Timestamp) -> Self {
-        let subjects: Vec<(Fingerprint, Labels)> = active
-            .iter()
-            .filter(|incident| incident.is_active())
-            .filter_map(|incident| Some((incident.fingerprint.parse().ok()?, incident.subject())))
-            .collect();
-        let firing = subjects.iter().map(|(fingerprint, subject)| (*fingerprint, subject));
-        Self {
-            silences: silences.into_iter().filter(|silence| silence.is_active(now)).collect(),
-            inhibitor: Inhibitor::new(&rules.inhibitions, firing),
-        }
+    /// From all silences, and what explains others.
+    pub(super) fn new(silences: Vec<Silence>, inhibitor: Inhibitor<'a>, now: Timestamp) -> Self {
+        Self { silences: silences.into_iter().filter(|silence| silence.is_active(now)).collect(), inhibitor }
     }
 
     /// Why an incident is not told; none: it is.

@@ -37,32 +37,52 @@ pub enum NotPosted {
 
 #[derive(Debug, Default)]
 struct Breaker {
+    /// Failures in a row while it is closed.
     failures: u32,
+    /// How often in a row it opened.
+    opened: u32,
     open_until: Option<Timestamp>,
+    /// Which tries count: those that began since it last opened or let one try.
+    turn: u32,
 }
+
+/// A message that may try; of those under way when the breaker opened none says more than it knows already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Try(u32);
 
 impl Breaker {
     /// Whether a message may try; if the breaker was open it is the only one for a while.
-    fn enter(&mut self, now: Timestamp) -> Result<(), Timestamp> {
+    fn enter(&mut self, now: Timestamp) -> Result<Try, Timestamp> {
         match self.open_until {
-            Some(until) if until > now => Err(until),
+            Some(until) if until > now => return Err(until),
             Some(_) => {
                 self.open_until = Some(after(now, OPEN));
-                Ok(())
+                self.turn = self.turn.wrapping_add(1);
             }
-            None => Ok(()),
+            None => {}
         }
+        Ok(Try(self.turn))
+    }
+
+    /// Until when nothing is sent; none: a message may try.
+    fn resting(&self, now: Timestamp) -> Option<Timestamp> {
+        self.open_until.filter(|until| *until > now)
     }
 
     fn succeeded(&mut self) {
-        *self = Self::default();
+        *self = Self { turn: self.turn, ..Self::default() };
     }
 
-    fn failed(&mut self, now: Timestamp) {
+    fn failed(&mut self, of: Try, now: Timestamp) {
+        if of != Try(self.turn) {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
-        if self.failures >= FAILURES {
-            let doubled = OPEN.saturating_mul(1 << (self.failures - FAILURES).min(8));
-            self.open_until = Some(after(now, doubled.min(LONGEST)));
+        if self.open_until.is_some() || self.failures >= FAILURES {
+            let longer = OPEN.saturating_mul(1 << self.opened.min(8));
+            self.open_until = Some(after(now, longer.min(LONGEST)));
+            self.opened = self.opened.saturating_add(1);
+            self.turn = self.turn.wrapping_add(1);
         }
     }
 }
@@ -74,16 +94,22 @@ impl Post {
         Self { webhook, breaker: Mutex::default() }
     }
 
+    /// Until when nothing is posted, because nothing was taken lately; none: a message may try.
+    #[must_use]
+    pub fn resting(&self, now: Timestamp) -> Option<Timestamp> {
+        self.breaker().resting(now)
+    }
+
     /// Posts a body. `id` stays the same when it is posted again, so that receivers see that it is the same.
     ///
     /// # Errors
     /// [`NotPosted`].
     pub async fn send(&self, id: &str, body: String, now: Timestamp) -> Result<(), NotPosted> {
-        self.breaker().enter(now).map_err(NotPosted::Resting)?;
+        let tried = self.breaker().enter(now).map_err(NotPosted::Resting)?;
         let sent = self.webhook.send(id, body, now).await;
         match &sent {
             // A server that answers is there, whatever it says of this message.
-            Err(error) if error.is_transient() => self.breaker().failed(now),
+            Err(error) if error.is_transient() => self.breaker().failed(tried, now),
             Ok(()) | Err(_) => self.breaker().succeeded(),
         }
         Ok(sent?)
@@ -103,22 +129,41 @@ mod tests {
         let at = |seconds| after(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds));
         let mut breaker = Breaker::default();
         for _ in 0..FAILURES {
-            assert_eq!(breaker.enter(at(0)), Ok(()));
-            breaker.failed(at(0));
+            let tried = breaker.enter(at(0)).unwrap();
+            breaker.failed(tried, at(0));
         }
         assert_eq!(breaker.enter(at(14)), Err(at(15)));
-        assert_eq!(breaker.enter(at(15)), Ok(()), "one tries");
+        let tried = breaker.enter(at(15)).expect("one tries");
         assert_eq!(breaker.enter(at(15)), Err(at(30)), "and no other meanwhile");
-        breaker.failed(at(16));
+        breaker.failed(tried, at(16));
         assert_eq!(breaker.enter(at(45)), Err(at(46)), "twice as long");
+        let mut now = 46;
         for _ in 0..20 {
-            breaker.failed(at(50));
+            let tried = breaker.enter(at(now)).unwrap();
+            breaker.failed(tried, at(now));
+            now += 300;
         }
-        assert_eq!(breaker.enter(at(51)), Err(at(350)), "five minutes at most");
-        assert_eq!(breaker.enter(at(350)), Ok(()));
+        now -= 300;
+        assert_eq!(breaker.enter(at(now + 1)), Err(at(now + 300)), "five minutes at most");
+        assert!(breaker.enter(at(now + 300)).is_ok());
         breaker.succeeded();
-        assert_eq!(breaker.enter(at(350)), Ok(()));
-        breaker.failed(at(350));
-        assert_eq!(breaker.enter(at(350)), Ok(()), "one failure is nothing yet");
+        let tried = breaker.enter(at(now + 300)).unwrap();
+        breaker.failed(tried, at(now + 300));
+        assert!(breaker.enter(at(now + 300)).is_ok(), "one failure is nothing yet");
+    }
+
+    #[test]
+    fn failures_of_messages_that_were_under_way_together_open_it_once() {
+        let at = |seconds| after(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds));
+        let mut breaker = Breaker::default();
+        let burst: Vec<Try> = (0..40).map(|_| breaker.enter(at(0)).unwrap()).collect();
+        burst.iter().for_each(|tried| breaker.failed(*tried, at(1)));
+        assert_eq!(breaker.resting(at(2)), Some(at(16)), "not for five minutes");
+        let tried = breaker.enter(at(16)).unwrap();
+        breaker.failed(burst[0], at(17));
+        assert_eq!(breaker.resting(at(17)), Some(at(31)), "one that began before says nothing of this try");
+        breaker.failed(tried, at(18));
+        breaker.failed(tried, at(18));
+        assert_eq!(breaker.resting(at(18)), Some(at(48)), "one failure a try");
     }
 }

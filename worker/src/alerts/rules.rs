@@ -53,10 +53,10 @@ impl Receiver {
     }
 }
 
-/// When so much begins at once that messages are gathered into digests.
+/// When so much is to be told at once that messages are gathered into digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Storm {
-    /// With more new incidents than this within a minute.
+    /// With more messages than this to one person or channel within a minute.
     pub incidents_per_minute: u32,
     /// Between two digests for the same person or channel.
     pub interval: Duration,
@@ -79,9 +79,19 @@ impl AlertRules {
 
     /// What is told when mail does not get through: the first receiver, of these or of all, that has another way.
     #[must_use]
-    pub fn other_way<'a>(&'a self, failed: &'a str) -> Option<(&'a str, &'a Receiver)> {
+    pub fn other_way(&self, failed: &str) -> Option<(&str, &Receiver)> {
         let own = self.receivers.get_key_value(failed).filter(|(_, receiver)| receiver.is_called());
         own.or_else(|| self.receivers.iter().find(|(_, receiver)| receiver.is_called()))
+            .map(|(name, receiver)| (name.as_str(), receiver))
+    }
+}
+
+impl AlertRules {
+    /// Who gets a mail when a webhook or chat takes nothing: the first receiver, of these or of all, that has people.
+    #[must_use]
+    pub fn mail_way(&self, failed: &str) -> Option<(&str, &Receiver)> {
+        let own = self.receivers.get_key_value(failed).filter(|(_, receiver)| !receiver.emails.is_empty());
+        own.or_else(|| self.receivers.iter().find(|(_, receiver)| !receiver.emails.is_empty()))
             .map(|(name, receiver)| (name.as_str(), receiver))
     }
 }

@@ -5,14 +5,15 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use store::{
-    Channel, Digest, DueDigest, DueGroup, Flush, IncidentEvent, NewDelivery, NewNotification, NotificationState,
-    Reason, Target, Throttle,
+    Change, Channel, Digest, DueDigest, DueGroup, Flush, IncidentEvent, NewDelivery, NewNotification,
+    NotificationState, Reason, Target, Throttle,
 };
 use tracing::error;
 use uuid::Uuid;
 
 use super::admit::{admit, admit_digest, is_capped};
 use super::decide::{Message, decide};
+use super::forecast::Forecast;
 use super::mute::Mutes;
 use super::rules::{AlertRules, Receiver};
 use super::{lasting, letter};
@@ -21,13 +22,15 @@ use super::{lasting, letter};
 pub(super) struct Telling<'a> {
     pub(super) rules: &'a AlertRules,
     pub(super) mutes: &'a Mutes<'a>,
-    pub(super) is_storm: bool,
+    pub(super) forecast: &'a Forecast,
     pub(super) now: Timestamp,
     /// A new id for a mail, and for anything else: their jobs wait in different queues.
     pub(super) mail_id: &'a (dyn Fn() -> Uuid + Sync),
     pub(super) id: &'a (dyn Fn() -> Uuid + Sync),
     /// What the messages say, until they are admitted.
     pub(super) said: HashMap<Uuid, Message>,
+    /// Who knows that an incident is over.
+    pub(super) know: HashSet<(Uuid, Target)>,
 }
 
 impl store::Teller for Telling<'_> {
@@ -46,6 +49,7 @@ impl store::Teller for Telling<'_> {
                 actor: None,
                 note,
             }));
+            self.know.extend(decided.know);
             for message in decided.messages {
                 flush.messages.extend(self.messages_of(&key, &message));
             }
@@ -61,7 +65,8 @@ impl store::Teller for Telling<'_> {
         let mut mails = Vec::new();
         for message in messages {
             let Some(throttle) = throttles.get_mut(&message.target) else { continue };
-            let told = admit(throttle, message.target.channel, self.is_storm, self.rules, self.now);
+            let is_storm = self.forecast.is_storm(&message.target);
+            let told = admit(throttle, message.target.channel, is_storm, self.rules, self.now);
             message.state = match (told, message.target.channel) {
                 (false, _) => NotificationState::Held,
                 (true, Channel::Email) => NotificationState::Mailed,
@@ -79,7 +84,8 @@ impl store::Teller for Telling<'_> {
 }
 
 impl Telling<'_> {
-    /// A message for each person and channel of its receiver.
+    /// A message for each person and channel of its receiver, without the ends that they know of already: somebody may be
+    /// told by several groups and steps.
     fn messages_of(&mut self, group: &str, message: &Message) -> Vec<NewNotification> {
         let Some(receiver) = self.rules.receiver(&message.receiver) else {
             // Start-up checks that every route has its receiver: this is a defect.
@@ -88,6 +94,13 @@ impl Telling<'_> {
         };
         let mut all = Vec::new();
         for target in targets(&message.receiver, receiver) {
+            let mut message = message.clone();
+            message.about.retain(|(incident, change)| {
+                *change != Change::Over || self.know.insert((incident.id, target.clone()))
+            });
+            if message.reason == Reason::Resolved && message.about.iter().all(|(_, change)| *change == Change::Still) {
+                continue;
+            }
             let id = (self.id)();
             all.push(NewNotification {
                 id,
@@ -101,7 +114,7 @@ impl Telling<'_> {
                 delivery_id: None,
                 about: message.stored(),
             });
-            self.said.insert(id, message.clone());
+            self.said.insert(id, message);
         }
         all
     }
@@ -109,15 +122,16 @@ impl Telling<'_> {
 
 /// Everybody and everything that a receiver stands for.
 pub(super) fn targets(name: &str, receiver: &Receiver) -> Vec<Target> {
-    let mut targets: Vec<Target> = receiver
-        .emails
-        .iter()
-        .map(|address| Target { channel: Channel::Email, name: address.to_lowercase() })
-        .collect();
+    let mut targets: Vec<Target> = mailed(receiver).collect();
     targets.extend(called(name, receiver));
     let mut seen = HashSet::new();
     targets.retain(|target| seen.insert(target.clone()));
     targets
+}
+
+/// The people of a receiver.
+pub(super) fn mailed(receiver: &Receiver) -> impl Iterator<Item = Target> {
+    receiver.emails.iter().map(|address| Target { channel: Channel::Email, name: address.to_lowercase() })
 }
 
 /// The ways of a receiver that are not mail.
@@ -151,7 +165,10 @@ pub(super) fn digest(
         target: due.target.clone(),
         reason: Reason::Digest,
         severity: due.counts.first().map_or(alerting::Severity::Info, |count| count.severity),
-        title: format!("{total} alerts in {}", lasting(span.max(std::time::Duration::from_secs(60)))),
+        title: match due.incidents.as_slice() {
+            [only] if total == 1 => only.title.clone(),
+            _ => format!("{total} alerts in {}", lasting(span.max(std::time::Duration::from_secs(60)))),
+        },
         state: if mail.is_some() { NotificationState::Mailed } else { NotificationState::Queued },
         delivery_id: mail.as_ref().map(|mail| mail.id),
         about: Vec::new(),

@@ -23,8 +23,8 @@ use crate::jobs::store_failed;
 
 /// After this a message is no news.
 const NEWS: Duration = Duration::from_hours(6);
-/// Incidents of a message that are counted.
-const COUNTED: u32 = 10_000;
+/// How long a message waits at most before it asks again whether its server is back.
+const RESTS: Duration = Duration::from_secs(15);
 
 /// The arguments.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,6 +56,9 @@ impl Job for AlertNotify {
             let why = format!("receiver {} has no {} any more", message.receiver, message.target.channel);
             return failed(context, id, &why, now).await;
         };
+        if let Some(until) = post.resting(now).filter(|_| after(message.created_at, NEWS) > now) {
+            return Err(rest(until, now));
+        }
         let body = body(context, &message).await?;
         let posted = post.send(&id.to_string(), body, now).await;
         let end = async |fate| context.store.end_notification(id, fate, now).await.map_err(|e| store_failed(&e));
@@ -68,10 +71,7 @@ impl Job for AlertNotify {
                 failed(context, id, &error.to_string(), now).await
             }
             Err(error) if after(message.created_at, NEWS) <= now => failed(context, id, &error.to_string(), now).await,
-            Err(NotPosted::Resting(until)) => {
-                let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-                Err(Unfinished::snooze("its server is away", wait.max(Duration::from_secs(1))))
-            }
+            Err(NotPosted::Resting(until)) => Err(rest(until, now)),
             Err(NotPosted::Refused(error)) => {
                 end(NotificationFate::Delayed(&error.to_string())).await?;
                 Err(Unfinished::RetryAfter { error: error.to_string(), delay: wait(attempt.number) })
@@ -80,12 +80,18 @@ impl Job for AlertNotify {
     }
 }
 
+/// Waits while a server is left alone; not for long at a time, because one message finds out when it is back.
+fn rest(until: Timestamp, now: Timestamp) -> Unfinished {
+    let wait = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+    Unfinished::snooze("its server is away", wait.clamp(Duration::from_secs(1), RESTS))
+}
+
 /// As mails of alerts wait: short waits first, five minutes later on.
 fn wait(attempt: u32) -> Duration {
     store::Class::Alert.wait(attempt, 0.5)
 }
 
-/// Notes that a message will not be taken.
+/// Notes that a message will not be taken; the clockwork tells of it by another way.
 async fn failed(context: &Context, id: Uuid, why: &str, now: Timestamp) -> Outcome {
     let ended = context.store.end_notification(id, NotificationFate::Failed(why), now).await;
     ended.map_err(|e| store_failed(&e))?;
@@ -104,14 +110,17 @@ fn way<'a>(context: &'a Context, message: &Notification) -> Option<&'a Post> {
 }
 
 async fn body(context: &Context, message: &Notification) -> Result<String, Unfinished> {
-    let about = context.store.notified_incidents(message.id, COUNTED).await.map_err(|e| store_failed(&e))?;
+    let named = u32::try_from(NAMED).unwrap_or(u32::MAX);
+    let about = context.store.notified_incidents(message.id, named).await.map_err(|e| store_failed(&e))?;
+    let total = context.store.count_notified_incidents(message.id).await.map_err(|e| store_failed(&e))?;
+    // Open ones come first.
     let open = about.iter().any(|(incident, _)| incident.state == IncidentState::Open);
     let ring = context.secrets.as_deref().filter(|_| open);
     let url = ring.map(|ring| link::acknowledge(ring, &context.public_url, message.id, message.created_at));
     let told = Told {
         notification: message,
-        incidents: &about[..about.len().min(NAMED)],
-        total: about.len(),
+        incidents: &about,
+        total: usize::try_from(total).unwrap_or(usize::MAX),
         acknowledge: url.as_deref(),
     };
     Ok(match message.target.channel {

@@ -1,111 +1,133 @@
 //! Whoever dies between a state and its message, at whatever step: nobody is muted without a message, and no message comes
 //! twice.
 //!
-//! A call is dropped after so many of its steps, as a killed process drops it: what it committed stays, what it did not is
-//! gone. Then the next worker goes on.
+//! A look is dropped after so many of its steps, one more each round, as a killed process drops it: what it committed stays,
+//! what it did not is gone. A step ends where it waits for the database or the queue. Then the next worker goes on.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use alerting::Severity::{Critical, Warning};
-use alerting::{Alert, Severity};
+use alerting::Severity::Critical;
+use alerting::{Alert, RouteSpec, Routes};
 use job::{JobId, JobState};
-use store::NotificationState;
-use worker::alerts::clockwork;
+use store::{Delivery, NotificationState};
+use testkit::wait_until;
+use worker::alerts::{AlertRules, Storm, clockwork};
 use worker::sweep;
 
-use crate::stage::{MINUTE, Stage};
+use crate::on_both;
+use crate::stage::{MINUTE, Stage, rules};
 
-/// Runs a future for so many polls and drops it; answers whether it came to its end before.
-async fn cut<F: Future>(polls: usize, work: F) -> bool {
+const SOON: Duration = Duration::from_secs(30);
+
+/// Runs a future for so many steps and drops it; answers whether it came to its end before.
+async fn cut<F: Future>(steps: usize, work: F) -> bool {
     let mut work = pin!(work);
-    for _ in 0..polls {
-        let ended = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context).is_ready())).await;
-        if ended {
-            return true;
+    let mut left = steps;
+    std::future::poll_fn(|context| match left.checked_sub(1) {
+        None => Poll::Ready(false),
+        Some(less) => {
+            left = less;
+            work.as_mut().poll(context).map(|_| true)
         }
-        // Whoever it waits for gets its turn.
-        for _ in 0..3 {
-            tokio::task::yield_now().await;
-        }
-    }
-    false
+    })
+    .await
 }
 
-/// For each incident: how often each person was told of it, by mails whose job the queue has, once.
-async fn told(stage: &Stage) -> BTreeMap<(String, String), usize> {
-    let mut told = BTreeMap::new();
-    for mail in stage.mails().await {
-        let job = stage.context.broker.get(JobId::from_uuid(mail.job_id)).await.unwrap();
-        let job = job.unwrap_or_else(|| panic!("the mail {} has no job", mail.idempotency_key));
-        assert_eq!(job.state, JobState::Available);
-        *told.entry((mail.data["title"].as_str().unwrap().to_owned(), mail.recipient)).or_default() += 1;
+impl Stage {
+    /// The mails about one thing.
+    async fn about(&self, kind: &str) -> Vec<Delivery> {
+        let mails = self.mails().await.into_iter();
+        mails.filter(|mail| mail.data["title"] == format!("{kind} is wrong")).collect()
     }
-    told
+
+    async fn has_job(&self, mail: &Delivery) -> bool {
+        let job = self.context.broker.get(JobId::from_uuid(mail.job_id)).await.unwrap();
+        job.is_some_and(|job| job.state == JobState::Available)
+    }
+
+    /// Everything at once to one person, for as long as it takes.
+    fn without_limits(&mut self) {
+        let root = RouteSpec {
+            receiver: Some("ops".to_owned()),
+            group_wait: Some(Duration::ZERO),
+            repeat_interval: Some(Duration::from_hours(24 * 31)),
+            ..RouteSpec::default()
+        };
+        let storm = Storm { incidents_per_minute: 100_000, ..rules().storm };
+        let routes = Routes::build(&root, &|_| true).unwrap();
+        self.play_by(AlertRules { routes, storm, mails_per_hour: 10_000, ..rules() });
+    }
 }
 
-async fn play(stage: &Stage, round: usize, kind: &str, severity: Severity, person: &str) {
-    let alert = stage.alert(kind, severity);
-    let now = stage.now();
-    // The intake goes on in a task of its own when its caller is gone, as it would not in a process that was killed: what is
-    // cut here is the caller. The transaction itself is cut below, in the clockwork.
-    cut(round % 7, stage.context.alerts.accept(std::slice::from_ref(&alert), now)).await;
-    // The caller had no answer: it calls again.
-    let counted = stage.context.alerts.accept(&[alert], now).await.unwrap().remove(0);
-    assert!(counted.alerts <= 2);
-    stage.clock.advance(Duration::from_secs(30));
-    for die in 0..4 {
-        if cut(round + die * 5, clockwork::once(&stage.context)).await {
-            break;
+on_both! {
+    async fn a_worker_that_dies_at_any_step_mutes_nobody_and_tells_nobody_twice(stage) {
+        stage.without_limits();
+        let (mut cuts, mut written, mut to_its_end) = (0, 0, 0);
+        for steps in 1..2_000 {
+            let kind = format!("check.{steps}");
+            let id = stage.fire(&kind, Critical).await.incident.unwrap();
+            match cut(steps, clockwork::once(&stage.context)).await {
+                true => to_its_end += 1,
+                false => cuts += 1,
+            }
+            // Whether it was cut off between the state and its job.
+            for mail in stage.about(&kind).await {
+                written += usize::from(!stage.has_job(&mail).await);
+            }
+            // What it had in hand when it died is free again in a moment.
+            wait_until("it is told", SOON, async || {
+                stage.look().await;
+                !stage.about(&kind).await.is_empty()
+            })
+            .await;
+            stage.clock.advance(Duration::from_secs(31));
+            sweep::once(&stage.context, Duration::from_secs(30)).await.unwrap();
+            stage.look().await;
+            let mails = stage.about(&kind).await;
+            assert_eq!(mails.len(), 1, "{kind}");
+            assert!(stage.has_job(&mails[0]).await, "{kind}");
+            let told = stage.notifications(id).await;
+            assert!(matches!(told[..], [ref one] if one.notification.state == NotificationState::Mailed), "{told:?}");
+            if to_its_end == 5 {
+                break;
+            }
         }
+        assert_eq!(to_its_end, 5, "every step was cut at");
+        assert!(cuts >= 10 && written >= 1, "{cuts} looks were cut off, {written} of them between the state and its job");
     }
-    stage.look().await;
-    // What was written and not enqueued.
-    stage.clock.advance(Duration::from_secs(31));
-    sweep::once(&stage.context, Duration::from_secs(30)).await.unwrap();
-    let told = told(stage).await;
-    let times = told.get(&(format!("{kind} is wrong"), person.to_owned()));
-    assert_eq!(times, Some(&1), "{kind} in round {round}: {told:?}");
-}
-
-#[tokio::test]
-async fn a_worker_that_dies_at_any_step_mutes_nobody_and_tells_nobody_twice() {
-    let mut cuts = 0;
-    for round in 0..240 {
-        let stage = Stage::in_memory().await;
-        play(&stage, round, "db.down", Critical, "ana@example.com").await;
-        play(&stage, round, "db.slow", Warning, "ops@example.com").await;
-        cuts += 8;
-        let active = stage.context.store.active_incidents(10).await.unwrap();
-        for incident in active {
-            let told = stage.notifications(incident.id).await;
-            let mailed = told.iter().filter(|told| told.notification.state == NotificationState::Mailed).count();
-            assert_eq!(mailed, 1, "{} in round {round}", incident.kind);
-        }
-    }
-    assert!(cuts > 1_900);
 }
 
 #[tokio::test]
 async fn a_worker_that_dies_while_it_tells_a_digest_tells_it_once() {
-    for round in 0..120 {
+    let (mut cuts, mut to_its_end) = (0, 0);
+    for steps in 1..2_000 {
         let stage = Stage::in_memory().await;
         let alerts: Vec<Alert> = (0..31).map(|n| stage.alert(&format!("kind.{n}"), Critical)).collect();
         stage.accept(&alerts).await;
         stage.look().await;
         stage.clock.advance(Duration::from_secs(30));
-        for die in 0..3 {
-            cut(round + die, clockwork::once(&stage.context)).await;
+        match cut(steps, clockwork::once(&stage.context)).await {
+            true => to_its_end += 1,
+            false => cuts += 1,
         }
-        stage.look().await;
+        wait_until("the digest is told", SOON, async || {
+            stage.look().await;
+            !stage.mails().await.is_empty()
+        })
+        .await;
         stage.clock.advance(Duration::from_secs(MINUTE));
         sweep::once(&stage.context, Duration::from_secs(30)).await.unwrap();
         let mails = stage.mails().await;
-        assert_eq!(mails.len(), 1, "round {round}");
+        assert_eq!(mails.len(), 1, "after {steps} steps");
         assert_eq!(mails[0].data["total"], 31);
-        assert!(stage.context.broker.get(JobId::from_uuid(mails[0].job_id)).await.unwrap().is_some());
+        assert!(stage.has_job(&mails[0]).await);
+        if to_its_end == 3 {
+            break;
+        }
     }
+    assert_eq!(to_its_end, 3, "every step was cut at");
+    assert!(cuts >= 10, "{cuts} looks were cut off");
 }

@@ -3,14 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod crash;
+mod gathered;
 mod hook;
 mod hostile;
 mod life;
 mod mails;
 mod posts;
+mod rivals;
 mod stage;
 mod storm;
 mod timing;
+mod unsent;
+mod waits;
 
 /// Defines a test twice: `name::sqlite` and `name::postgres`.
 macro_rules! on_both {

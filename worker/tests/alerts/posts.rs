@@ -16,7 +16,7 @@ use crate::stage::{MINUTE, Stage, rules};
 
 impl Stage {
     /// On-call is reached by a webhook and a chat as well.
-    async fn hooked(&mut self) -> (Hook, Hook) {
+    pub async fn hooked(&mut self) -> (Hook, Hook) {
         let (webhook, slack) = (Hook::start().await, Hook::start().await);
         let mut rules = rules();
         let oncall = rules.receivers.get_mut("oncall").unwrap();
@@ -26,7 +26,7 @@ impl Stage {
     }
 
     /// Runs the job of each message that waits to be posted.
-    async fn post(&self) -> Vec<Outcome> {
+    pub async fn post(&self) -> Vec<Outcome> {
         let mut outcomes = Vec::new();
         for message in self.queued().await {
             let attempt = Attempt {
@@ -42,7 +42,7 @@ impl Stage {
         outcomes
     }
 
-    async fn queued(&self) -> Vec<Notification> {
+    pub async fn queued(&self) -> Vec<Notification> {
         let intents = self
             .context
             .store

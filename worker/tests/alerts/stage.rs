@@ -25,7 +25,7 @@ pub struct Stage {
     pub clock: ManualClock,
     pub context: Context,
     url: String,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 impl Stage {
@@ -62,7 +62,7 @@ impl Stage {
             public_url: "https://post.test".to_owned(),
             ..Context::new(store, broker, ids, time)
         };
-        let mut stage = Self { clock, context, url: url.to_owned(), _database: database };
+        let mut stage = Self { clock, context, url: url.to_owned(), database };
         stage.play_by(rules());
         stage
     }
@@ -79,6 +79,14 @@ impl Stage {
         let rules = Arc::clone(self.context.alerts.rules());
         let alerts = Intake::new(store.clone(), rules, Arc::clone(&self.context.ids));
         Context { store, alerts, ..self.context.clone() }
+    }
+
+    /// How often transactions blocked each other for good; the stage is not to be used after that.
+    pub async fn deadlocks(&self) -> i64 {
+        match &self.database {
+            Some(database) => database.deadlocks().await,
+            None => 0,
+        }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State as Shared;
 
-use super::look::{AlertmanagerAlert, look};
+use super::look::{AlertmanagerAlert, Look};
 use super::query::Asked;
 use crate::auth::{AlertsRead, Caller};
 use crate::error::ApiError;
@@ -32,6 +32,10 @@ pub(super) async fn list(
     asked: Asked,
 ) -> Result<Json<Vec<AlertmanagerAlert>>, ApiError> {
     let receivers = asked.receivers()?;
-    let seen = look(&state, &asked).await?.into_iter().map(|seen| seen.alert);
-    Ok(Json(seen.filter(|alert| alert.receivers.iter().any(|r| receivers.wants(&r.name))).collect()))
+    let (mut look, mut shown) = (Look::begin(&state, &asked).await?, Vec::new());
+    while let Some(page) = look.next().await? {
+        let alerts = page.into_iter().map(|seen| seen.alert);
+        shown.extend(alerts.filter(|alert| alert.receivers.iter().any(|r| receivers.wants(&r.name))));
+    }
+    Ok(Json(shown))
 }

@@ -7,7 +7,7 @@ use axum::extract::State as Shared;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::look::{AlertmanagerAlert, AlertmanagerReceiver, look};
+use super::look::{AlertmanagerAlert, AlertmanagerReceiver, Look};
 use super::query::Asked;
 use crate::auth::{AlertsRead, Caller};
 use crate::error::ApiError;
@@ -51,11 +51,14 @@ pub(super) async fn list(
     let (receivers, muted) = (asked.receivers()?, asked.switch("muted")?);
     let rules = state.alerts.rules();
     let mut groups = BTreeMap::new();
-    for seen in look(&state, &asked).await? {
-        for route in rules.routes.resolve(&seen.subject) {
-            if receivers.wants(&route.receiver) {
-                let key = (route.group(&seen.subject), route.receiver.clone(), route.key.clone());
-                groups.entry(key).or_insert_with(Vec::new).push(seen.alert.clone());
+    let mut look = Look::begin(&state, &asked).await?;
+    while let Some(page) = look.next().await? {
+        for seen in page {
+            for route in rules.routes.resolve(&seen.subject) {
+                if receivers.wants(&route.receiver) {
+                    let key = (route.group(&seen.subject), route.receiver.clone(), route.key.clone());
+                    groups.entry(key).or_insert_with(Vec::new).push(seen.alert.clone());
+                }
             }
         }
     }

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use alerting::{Fingerprint, Inhibitor, Labels, Silence};
+use alerting::{Fingerprint, Inhibitor, Labels, Matcher, Silence};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use store::Incident;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use worker::alerts::inhibitor;
 
 use super::query::Asked;
 use crate::error::ApiError;
 use crate::state::State;
 
-/// The most incidents that one answer shows.
-const MOST: u32 = 20_000;
+/// Incidents that are read at once.
+const PAGE: u32 = 500;
 
 /// A receiver, by its name.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -82,35 +83,61 @@ impl Seen {
     }
 }
 
-/// What is open, muted by what mutes it now, and asked for.
-pub(super) async fn look(state: &State, asked: &Asked) -> Result<Vec<Seen>, ApiError> {
-    let (active, silenced, inhibited) =
-        (asked.switch("active")?, asked.switch("silenced")?, asked.switch("inhibited")?);
-    let filter = asked.matchers("filter")?;
-    let now = state.clock.now();
-    let rules = state.alerts.rules();
-    let incidents = state.store.active_incidents(MOST).await?;
-    let silences = state.store.active_silences(now).await?;
-    let subjects: Vec<(Fingerprint, Labels)> =
-        incidents.iter().filter_map(|i| Some((i.fingerprint.parse().ok()?, i.subject()))).collect();
-    let inhibitor = Inhibitor::new(&rules.inhibitions, subjects.iter().map(|(print, subject)| (*print, subject)));
-    let mut seen = Vec::new();
-    for (incident, (own, subject)) in incidents.into_iter().zip(subjects.iter().cloned()) {
-        if !alerting::all_match(&filter, &subject) {
-            continue;
+/// Looks at what is open, a page at a time: an answer of many incidents needs little memory.
+pub(super) struct Look<'a> {
+    state: &'a State,
+    wanted: Wanted,
+    silences: Vec<Silence>,
+    inhibitor: Inhibitor<'a>,
+    now: Timestamp,
+    /// The last fingerprint that was looked at; none: all were.
+    after: Option<String>,
+}
+
+struct Wanted {
+    active: bool,
+    silenced: bool,
+    inhibited: bool,
+    filter: Vec<Matcher>,
+}
+
+impl<'a> Look<'a> {
+    /// Reads what is asked for, and what mutes now.
+    pub(super) async fn begin(state: &'a State, asked: &Asked) -> Result<Self, ApiError> {
+        let wanted = Wanted {
+            active: asked.switch("active")?,
+            silenced: asked.switch("silenced")?,
+            inhibited: asked.switch("inhibited")?,
+            filter: asked.matchers("filter")?,
+        };
+        let now = state.clock.now();
+        let silences = state.store.active_silences(now).await?;
+        let inhibitor = inhibitor(&state.store, state.alerts.rules()).await?;
+        Ok(Self { state, wanted, silences, inhibitor, now, after: Some(String::new()) })
+    }
+
+    /// The next of them, in the order of their fingerprints; none: there are no more.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Seen>>, ApiError> {
+        let Some(after) = self.after.take() else { return Ok(None) };
+        let page = self.state.store.burning_after(&after, PAGE).await?;
+        self.after = page.last().filter(|_| page.len() == PAGE as usize).map(|last| last.fingerprint.clone());
+        Ok(Some(page.into_iter().filter_map(|incident| self.see(incident)).collect()))
+    }
+
+    fn see(&self, incident: Incident) -> Option<Seen> {
+        let rules = self.state.alerts.rules();
+        let (own, subject) = (incident.fingerprint.parse().ok()?, incident.subject());
+        if !alerting::all_match(&self.wanted.filter, &subject) {
+            return None;
         }
         let receivers = rules.routes.resolve(&subject).iter().map(|route| route.receiver.clone()).collect();
-        let status = status(&silences, &inhibitor, own, &subject);
-        let one = Seen { alert: shown(incident, receivers, status, rules.resolve_timeout, now), subject };
-        let wanted = (active || one.is_suppressed())
-            && (silenced || one.alert.status.silenced_by.is_empty())
-            && (inhibited || one.alert.status.inhibited_by.is_empty());
-        if wanted {
-            seen.push(one);
-        }
+        let status = status(&self.silences, &self.inhibitor, own, &subject);
+        let one = Seen { alert: shown(incident, receivers, status, rules.resolve_timeout, self.now), subject };
+        let is_wanted = (self.wanted.active || one.is_suppressed())
+            && (self.wanted.silenced || one.alert.status.silenced_by.is_empty())
+            && (self.wanted.inhibited || one.alert.status.inhibited_by.is_empty());
+        is_wanted.then_some(one)
     }
-    seen.sort_by(|a, b| a.alert.fingerprint.cmp(&b.alert.fingerprint));
-    Ok(seen)
 }
 
 fn status(silences: &[Silence], inhibitor: &Inhibitor<'_>, own: Fingerprint, subject: &Labels) -> AlertmanagerStatus {

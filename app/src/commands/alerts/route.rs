@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use alerting::{Labels, Matcher, Op, Told};
-use api::alert_route::{MOST, RouteView, Ways};
+use api::alert_route::{RouteView, Ways};
 use config::Config;
 use jiff::Timestamp;
 use job::duration;
+use worker::alerts::inhibitor;
 
 use super::{Usage, now};
 use crate::commands::reach::store;
@@ -46,11 +47,11 @@ pub async fn run(config: &Config, args: &Args) -> anyhow::Result<()> {
     let at = args.at.unwrap_or(now);
     let store = store(config).await?;
     let read =
-        async { Ok::<_, store::StoreError>((store.active_incidents(MOST).await?, store.active_silences(at).await?)) };
+        async { Ok::<_, store::StoreError>((inhibitor(&store, &rules).await?, store.active_silences(at).await?)) };
     let read = read.await;
     store.close().await;
-    let (burning, silences) = read?;
-    let view = RouteView::of(&rules, &burning, &silences, &args.labels, at);
+    let (inhibitor, silences) = read?;
+    let view = RouteView::of(&rules, &inhibitor, &silences, &args.labels, at);
     if args.json {
         return print_json(&view);
     }

@@ -97,6 +97,7 @@ fn the_set_is_whole() {
         "alert_group",
         "alert_raised",
         "alert_resolved",
+        "alert_undelivered",
         "email_verification",
         "new_device_login",
         "password_changed",

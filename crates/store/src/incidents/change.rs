@@ -1,9 +1,9 @@
 //! Changing incidents: rows are read under lock, changed by the caller's rules, and written with what follows from it, in
 //! one transaction.
 //!
-//! Locks are taken in one order, incidents by fingerprint or id, then groups by key, so that two callers wait for each
-//! other and do not block each other for good. Where the database finds that they do, or two of them open the same
-//! incident in the same moment, it is done over.
+//! Locks are taken in one order: incidents that there are by fingerprint, then new ones by fingerprint (the unique index
+//! has a second writer of the same wait), then groups by key. So two callers wait for each other and do not block each
+//! other for good. Where two of them open the same incident in the same moment, the later one does it over.
 
 use alerting::Labels;
 use jiff::Timestamp;
@@ -93,7 +93,7 @@ impl Store {
                 found => found?,
             };
             let (changes, answer) = decide(found);
-            match write(&mut transaction, self.backend(), &changes, now).await {
+            match write(&mut transaction, &changes, now).await {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(error) if error.is_contention() => continue,
@@ -159,7 +159,7 @@ async fn lock(session: &mut Session, backend: Backend, which: &Which) -> Result<
 }
 
 /// Writes what was decided; `false` if somebody else opened one of the incidents in the same moment.
-async fn write(session: &mut Session, backend: Backend, changes: &Changes, now: Timestamp) -> Result<bool, StoreError> {
+async fn write(session: &mut Session, changes: &Changes, now: Timestamp) -> Result<bool, StoreError> {
     let (mut new, mut moved, mut seen) = (Vec::new(), Vec::new(), Vec::new());
     for change in &changes.incidents {
         match change {
@@ -168,13 +168,15 @@ async fn write(session: &mut Session, backend: Backend, changes: &Changes, now: 
             IncidentChange::Seen(incident) => seen.push(incident),
         }
     }
+    // Stable: one that takes over a fingerprint stays behind the one that gives it up.
+    new.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
     save(session, &moved).await?;
     count(session, &seen).await?;
     if !insert(session, &new).await? {
         return Ok(false);
     }
     event::insert(session, &changes.events).await?;
-    group::call(session, backend, &changes.groups, &changes.wake, now).await?;
+    group::call(session, &changes.groups, &changes.wake, now).await?;
     Ok(true)
 }
 

@@ -102,11 +102,11 @@ impl Record for SeverityCount {
 fn take(backend: Backend) -> &'static str {
     match backend {
         Backend::Postgres => {
-            "SELECT target, window_began_at, window_messages, digested_at, digest_due_at FROM alert_targets
+            "SELECT target, window_began_at, window_messages, digested_at, digest_due_at, storm_until FROM alert_targets
              WHERE digest_due_at <= $1 ORDER BY digest_due_at LIMIT 1 FOR UPDATE SKIP LOCKED"
         }
         Backend::Sqlite => {
-            "SELECT target, window_began_at, window_messages, digested_at, digest_due_at FROM alert_targets
+            "SELECT target, window_began_at, window_messages, digested_at, digest_due_at, storm_until FROM alert_targets
              WHERE digest_due_at <= $1 ORDER BY digest_due_at LIMIT 1"
         }
     }

@@ -1,12 +1,10 @@
-//! How messages end: with their mails, with the jobs that post them; and what is told by another way when a mail does not
-//! get through.
+//! How messages end: with their mails, and with the jobs that post them.
 
 use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::flush::to_post;
-use super::notification::{self, NewNotification, Notification, NotificationRef, notification_columns};
+use super::again;
 use super::rows::list;
 use crate::db::{At, Record, Row, Store};
 use crate::deliveries::DeliveryState;
@@ -23,32 +21,17 @@ pub enum NotificationFate<'a> {
     Failed(&'a str),
 }
 
-/// A mail of an alert that does not get through.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MailTrouble {
-    /// The message.
-    pub notification: Notification,
-    /// Where its mail stands: held, failed, expired, suppressed or cancelled.
-    pub state: DeliveryState,
-    /// Why.
-    pub reason: Option<String>,
+/// How often a day somebody is told of an incident whose relay refuses it.
+const REFUSED: i64 = 3;
+
+struct Unsent {
+    id: Uuid,
+    state: DeliveryState,
 }
 
-impl Record for MailTrouble {
+impl Record for Unsent {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self {
-            notification: Notification::read(row)?,
-            state: row.get("delivery_state")?,
-            reason: row.get("delivery_error")?,
-        })
-    }
-}
-
-struct LastTold(Option<Timestamp>);
-
-impl Record for LastTold {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get::<Option<At>>("told")?.map(|at| at.0)))
+        Ok(Self { id: row.get("id")?, state: row.get("state")? })
     }
 }
 
@@ -72,81 +55,44 @@ impl Store {
             .await
     }
 
-    /// Tells by another way of mails that do not get through, in one transaction, unless that was done after
-    /// `last_told_before`. `decide` sees up to 200 of them and makes the messages; what it was asked about is not told again.
-    ///
-    /// # Errors
-    /// As the database says.
-    pub async fn tell_mail_trouble(
-        &self,
-        last_told_before: Timestamp,
-        now: Timestamp,
-        decide: impl FnOnce(&[MailTrouble]) -> Vec<NewNotification> + Send,
-    ) -> Result<Vec<NotificationRef>, StoreError> {
-        let trouble: Vec<MailTrouble> = self
-            .read()
-            .await?
-            .sql(concat!(
-                "SELECT n.*, d.state AS delivery_state, d.last_error AS delivery_error
-                 FROM (SELECT ",
-                notification_columns!(),
-                " FROM alert_notifications WHERE state = 'mailed' AND trouble_told_at IS NULL) n
-                 JOIN deliveries d ON d.id = n.delivery_id
-                 WHERE d.state IN ('held', 'failed', 'expired', 'suppressed', 'cancelled')
-                 ORDER BY n.created_at LIMIT 200"
-            ))
-            .all()
-            .await?;
-        if trouble.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut transaction = self.begin().await?;
-        // One at a time: the row of the storm stands for the whole clockwork.
-        transaction.sql("UPDATE alert_storm SET id = id WHERE id = 1").run().await?;
-        let last: Option<LastTold> = transaction
-            .sql(
-                "SELECT MAX(trouble_told_at) AS told FROM alert_notifications
-                 WHERE trouble_told_at IS NOT NULL AND trouble_told_at > $1",
-            )
-            .bind(At(last_told_before))
-            .optional()
-            .await?;
-        if last.is_some_and(|last| last.0.is_some()) {
-            return Ok(Vec::new());
-        }
-        let messages = decide(&trouble);
-        notification::insert(&mut transaction, &messages, now).await?;
-        let text = format!(
-            "UPDATE alert_notifications SET trouble_told_at = $1 WHERE trouble_told_at IS NULL AND id IN ({})",
-            list(2, trouble.len())
-        );
-        let mut statement = transaction.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
-        for one in &trouble {
-            statement = statement.bind(one.notification.id);
-        }
-        statement.run().await?;
-        transaction.commit().await?;
-        Ok(to_post(&messages))
-    }
-
-    /// Ends the messages whose mails will not get through, once that was told; answers how many.
+    /// Ends the messages whose mails will not get through, once that was told. What nobody heard because of it is told
+    /// again as soon as its group may: what a relay did not take in time for as long as it goes on, and what it refused a
+    /// few times a day. All in one transaction; answers how many messages ended.
     ///
     /// # Errors
     /// As the database says.
     pub async fn end_failed_mails(&self, now: Timestamp) -> Result<u64, StoreError> {
-        self.write_one()
-            .await?
+        let mut transaction = self.begin().await?;
+        // One at a time: the row of the storm stands for the whole clockwork.
+        transaction.sql("UPDATE alert_storm SET id = id WHERE id = 1").run().await?;
+        let unsent: Vec<Unsent> = transaction
             .sql(
-                "UPDATE alert_notifications SET state = 'failed', ended_at = $1, last_error = 'its mail did not get through'
-                 WHERE state = 'mailed' AND trouble_told_at IS NOT NULL
-                   AND delivery_id IN (SELECT d.id FROM deliveries d
-                                       JOIN alert_notifications n ON n.delivery_id = d.id
-                                       WHERE n.state = 'mailed'
-                                         AND d.state IN ('failed', 'expired', 'suppressed', 'cancelled'))",
+                "SELECT n.id, d.state FROM alert_notifications n JOIN deliveries d ON d.id = n.delivery_id
+                 WHERE n.state = 'mailed' AND n.trouble_told_at IS NOT NULL
+                   AND d.state IN ('failed', 'expired', 'suppressed', 'cancelled')
+                 ORDER BY n.created_at, n.id LIMIT 200",
             )
-            .bind(At(now))
-            .run()
-            .await
+            .all()
+            .await?;
+        if unsent.is_empty() {
+            return Ok(0);
+        }
+        let text = format!(
+            "UPDATE alert_notifications SET state = 'failed', ended_at = $1, last_error = 'its mail did not get through'
+             WHERE id IN ({})",
+            list(2, unsent.len())
+        );
+        let mut statement = transaction.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
+        for one in &unsent {
+            statement = statement.bind(one.id);
+        }
+        let ended = statement.run().await?;
+        for state in [DeliveryState::Expired, DeliveryState::Failed] {
+            let ids: Vec<Uuid> = unsent.iter().filter(|one| one.state == state).map(|one| one.id).collect();
+            again::unheard(&mut transaction, &ids, (state == DeliveryState::Failed).then_some(REFUSED), now).await?;
+        }
+        transaction.commit().await?;
+        Ok(ended)
     }
 
     /// Writes how the posting of a message ended. One that has its end keeps it.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use super::change::GroupCall;
+use super::due;
 use super::event::{self, IncidentEvent};
 use super::group::{self, DueGroup, GroupNow};
 use super::notification::{self, NewNotification, NotificationRef, NotificationState, Target};
@@ -53,6 +54,8 @@ pub struct Throttle {
     pub digested_at: Option<Timestamp>,
     /// When it gets the next; none: nothing is held for it.
     pub digest_due_at: Option<Timestamp>,
+    /// Until when what comes for it is gathered, because so much came at once; none: nothing was yet.
+    pub storm_until: Option<Timestamp>,
 }
 
 impl Record for Throttle {
@@ -62,6 +65,7 @@ impl Record for Throttle {
             window_messages: row.get("window_messages")?,
             digested_at: row.get::<Option<At>>("digested_at")?.map(|at| at.0),
             digest_due_at: row.get::<Option<At>>("digest_due_at")?.map(|at| at.0),
+            storm_until: row.get::<Option<At>>("storm_until")?.map(|at| at.0),
         })
     }
 }
@@ -84,7 +88,7 @@ pub struct FlushedGroups {
 pub struct AlertDue {
     /// The first instant at which a group, a digest or the end of an incident is due.
     pub at: Option<Timestamp>,
-    /// Whether mails of alerts are under way.
+    /// Whether mails of alerts are under way, or something was posted and not taken, of which nobody was told yet.
     pub mailed: bool,
 }
 
@@ -114,6 +118,9 @@ impl Store {
                         (SELECT MIN(expires_at) FROM incidents
                          WHERE state <> 'resolved' AND expires_at IS NOT NULL) AS ends_due,
                         (SELECT COUNT(*) FROM (SELECT 1 FROM alert_notifications WHERE state = 'mailed' LIMIT 1) AS one)
+                        + (SELECT COUNT(*) FROM (SELECT 1 FROM alert_notifications
+                                                 WHERE state = 'failed' AND trouble_told_at IS NULL
+                                                   AND reason <> 'undelivered' LIMIT 1) AS one)
                             AS mailed",
             )
             .optional()
@@ -132,7 +139,7 @@ impl Store {
         teller: &mut impl Teller,
     ) -> Result<FlushedGroups, StoreError> {
         let mut transaction = self.begin().await?;
-        let due = group::take_due(&mut transaction, self.backend(), limit, now).await?;
+        let due = due::take_due(&mut transaction, self.backend(), limit, now).await?;
         if due.is_empty() {
             return Ok(FlushedGroups::default());
         }
@@ -140,7 +147,7 @@ impl Store {
         let Flush { groups: stand, mut messages, events, calls } = teller.decide(due);
         group::save(&mut transaction, &stand).await?;
         event::insert(&mut transaction, &events).await?;
-        group::call(&mut transaction, self.backend(), &calls, &[], now).await?;
+        group::call(&mut transaction, &calls, &[], now).await?;
         let mut told = FlushedGroups { groups, ..FlushedGroups::default() };
         if !messages.is_empty() {
             let mut throttles = take_throttles(&mut transaction, &messages, now).await?;
@@ -171,7 +178,7 @@ impl Record for TargetRow {
 }
 
 const TAKEN: usize = 3;
-const SAVED: usize = 5;
+const SAVED: usize = 6;
 
 /// The throttles of all targets of the messages, locked in the order of their keys.
 async fn take_throttles(
@@ -188,7 +195,7 @@ async fn take_throttles(
         let text = format!(
             "INSERT INTO alert_targets (target, window_began_at, window_messages) VALUES {}
              ON CONFLICT (target) DO UPDATE SET target = excluded.target
-             RETURNING target, window_began_at, window_messages, digested_at, digest_due_at",
+             RETURNING target, window_began_at, window_messages, digested_at, digest_due_at, storm_until",
             places(1, some.len(), TAKEN)
         );
         let mut statement = session.sql(AssertSqlSafe(text)).unprepared();
@@ -212,10 +219,10 @@ pub(super) async fn save_throttles(
     let all: Vec<(&Target, &Throttle)> = throttles.iter().collect();
     for some in all.chunks(chunk(SAVED)) {
         let text = format!(
-            "WITH told (target, window_began_at, window_messages, digested_at, digest_due_at) AS (VALUES {})
+            "WITH told (target, window_began_at, window_messages, digested_at, digest_due_at, storm_until) AS (VALUES {})
              UPDATE alert_targets
              SET window_began_at = told.window_began_at, window_messages = told.window_messages,
-                 digested_at = told.digested_at, digest_due_at = told.digest_due_at
+                 digested_at = told.digested_at, digest_due_at = told.digest_due_at, storm_until = told.storm_until
              FROM told WHERE alert_targets.target = told.target",
             places(1, some.len(), SAVED)
         );
@@ -226,7 +233,8 @@ pub(super) async fn save_throttles(
                 .bind(At(throttle.window_began_at))
                 .bind(throttle.window_messages)
                 .bind(throttle.digested_at.map(At))
-                .bind(throttle.digest_due_at.map(At));
+                .bind(throttle.digest_due_at.map(At))
+                .bind(throttle.storm_until.map(At));
         }
         statement.run().await?;
     }

@@ -9,9 +9,10 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::change::GroupCall;
-use super::record::{Incident, incident_columns};
+use super::heard::Heard;
+use super::record::Incident;
 use super::rows::{chunk, list, places};
-use crate::db::{At, Backend, Record, Row, Session};
+use crate::db::{At, Record, Row, Session};
 use crate::error::StoreError;
 use crate::words::words;
 
@@ -38,6 +39,8 @@ pub struct DueGroup {
     pub not_before: Timestamp,
     /// When it last told that something burns.
     pub notified_at: Option<Timestamp>,
+    /// When it is due.
+    pub due_at: Timestamp,
     /// Its incidents.
     pub members: Vec<Member>,
 }
@@ -55,6 +58,8 @@ pub struct Member {
     pub steps: i64,
     /// Why it is not told.
     pub muted: Option<String>,
+    /// Who heard of it; known only of one that was told and is over.
+    pub heard: Vec<Heard>,
 }
 
 /// What a group is after it was looked at.
@@ -91,81 +96,43 @@ pub struct MemberNow {
     pub muted: Option<String>,
 }
 
-struct GroupRow(DueGroup);
-
-impl Record for GroupRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(DueGroup {
-            key: row.get("key")?,
-            route: row.get("route")?,
-            labels: row.get::<Json<Labels>>("labels")?.0,
-            not_before: row.get::<At>("not_before")?.0,
-            notified_at: row.get::<Option<At>>("notified_at")?.map(|at| at.0),
-            members: Vec::new(),
-        }))
-    }
-}
-
-struct MemberRow(String, Member);
-
-impl Record for MemberRow {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        let member = Member {
-            incident: Incident::read(row)?,
-            told: row.get("told")?,
-            told_at: row.get::<Option<At>>("told_at")?.map(|at| at.0),
-            steps: row.get("steps")?,
-            muted: row.get("muted")?,
-        };
-        Ok(Self(row.get("group_key")?, member))
-    }
-}
-
-struct Key(String);
-
-impl Record for Key {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get("key")?))
-    }
-}
-
 const GROUP: usize = 6;
 const MEMBER: usize = 2;
 
-/// Has groups tell of incidents, and wakes those of others, within a transaction that has the incidents locked.
+/// A group that is to look.
+#[derive(Debug, Clone, PartialEq)]
+struct Woken {
+    route: String,
+    labels: Labels,
+    due_at: Timestamp,
+}
+
+struct Known(String, Woken);
+
+impl Record for Known {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let due_at = Timestamp::MAX;
+        let group = Woken { route: row.get("route")?, labels: row.get::<Json<Labels>>("labels")?.0, due_at };
+        Ok(Self(row.get("key")?, group))
+    }
+}
+
+/// Has groups tell of incidents, and wakes those of others, within a transaction that has the incidents locked. All groups
+/// are written by one upsert in the order of their keys, new ones and old ones: so two callers wait for each other, and
+/// never both.
 pub(super) async fn call(
     session: &mut Session,
-    backend: Backend,
     calls: &[GroupCall],
     wake: &[Uuid],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut merged: BTreeMap<&str, (&GroupCall, Timestamp)> = BTreeMap::new();
+    let mut groups = of_incidents(session, wake, now).await?;
     for call in calls {
-        let entry = merged.entry(call.key.as_str()).or_insert((call, call.due_at));
-        entry.1 = entry.1.min(call.due_at);
+        let group = || Woken { route: call.route.clone(), labels: call.labels.clone(), due_at: call.due_at };
+        let woken = groups.entry(call.key.clone()).or_insert_with(group);
+        woken.due_at = woken.due_at.min(call.due_at);
     }
-    let woken = of_incidents(session, wake).await?;
-    if backend == Backend::Postgres {
-        // The upsert below locks in the order of its rows, but those that are only woken must be in the same order.
-        let all: BTreeSet<&str> = merged.keys().copied().chain(woken.iter().map(String::as_str)).collect();
-        lock(session, &all.into_iter().collect::<Vec<_>>()).await?;
-    }
-    let merged: Vec<(&GroupCall, Timestamp)> = merged.into_values().collect();
-    open(session, &merged, now).await?;
-    for some in woken.chunks(chunk(1) - 1) {
-        let text = format!(
-            "UPDATE alert_groups
-             SET due_at = CASE WHEN due_at < $1 THEN due_at WHEN not_before > $1 THEN not_before ELSE $1 END
-             WHERE key IN ({})",
-            list(2, some.len())
-        );
-        let mut statement = session.sql(AssertSqlSafe(text)).unprepared().bind(At(now));
-        for key in some {
-            statement = statement.bind(key.as_str());
-        }
-        statement.run().await?;
-    }
+    open(session, &groups.into_iter().collect::<Vec<_>>(), now).await?;
     for again in [false, true] {
         let entering = calls.iter().filter(|call| call.again == again);
         let members: BTreeSet<(&str, Uuid)> = entering.map(|call| (call.key.as_str(), call.incident_id)).collect();
@@ -174,55 +141,50 @@ pub(super) async fn call(
     Ok(())
 }
 
-async fn lock(session: &mut Session, keys: &[&str]) -> Result<(), StoreError> {
-    for some in keys.chunks(chunk(1)) {
-        let text =
-            format!("SELECT key FROM alert_groups WHERE key IN ({}) ORDER BY key FOR UPDATE", list(1, some.len()));
-        let mut statement = session.sql(AssertSqlSafe(text)).unprepared();
-        for key in some {
-            statement = statement.bind(*key);
-        }
-        statement.all::<Key>().await?;
-    }
-    Ok(())
-}
-
-/// The keys of the groups of some incidents.
-async fn of_incidents(session: &mut Session, incidents: &[Uuid]) -> Result<Vec<String>, StoreError> {
-    let mut keys = BTreeSet::new();
+/// The groups of some incidents, to look now.
+async fn of_incidents(
+    session: &mut Session,
+    incidents: &[Uuid],
+    now: Timestamp,
+) -> Result<BTreeMap<String, Woken>, StoreError> {
+    let mut groups = BTreeMap::new();
     for some in incidents.chunks(chunk(1)) {
         let text = format!(
-            "SELECT DISTINCT group_key AS key FROM alert_members WHERE incident_id IN ({})",
+            "SELECT key, route, labels FROM alert_groups
+             WHERE key IN (SELECT group_key FROM alert_members WHERE incident_id IN ({}))",
             list(1, some.len())
         );
         let mut statement = session.sql(AssertSqlSafe(text)).unprepared();
         for id in some {
             statement = statement.bind(*id);
         }
-        keys.extend(statement.all::<Key>().await?.into_iter().map(|key| key.0));
+        let known = statement.all::<Known>().await?;
+        groups.extend(known.into_iter().map(|Known(key, group)| (key, Woken { due_at: now, ..group })));
     }
-    Ok(keys.into_iter().collect())
+    Ok(groups)
 }
 
-/// Opens groups, or has those that are there look sooner; but not before they may.
-async fn open(session: &mut Session, calls: &[(&GroupCall, Timestamp)], now: Timestamp) -> Result<(), StoreError> {
-    for some in calls.chunks(chunk(GROUP)) {
+/// Opens groups, or has those that are there look sooner: not before they may, and never later than they would have. One
+/// that ended in the same moment comes back without members, and ends when it looks.
+async fn open(session: &mut Session, groups: &[(String, Woken)], now: Timestamp) -> Result<(), StoreError> {
+    for some in groups.chunks(chunk(GROUP)) {
         let text = format!(
             "INSERT INTO alert_groups (key, route, labels, due_at, not_before, created_at) VALUES {}
              ON CONFLICT (key) DO UPDATE SET
                  due_at = CASE
-                     WHEN alert_groups.due_at < excluded.due_at THEN alert_groups.due_at
+                     WHEN alert_groups.due_at <= excluded.due_at OR alert_groups.due_at <= alert_groups.not_before
+                         THEN alert_groups.due_at
                      WHEN alert_groups.not_before > excluded.due_at THEN alert_groups.not_before
                      ELSE excluded.due_at END",
             places(1, some.len(), GROUP)
         );
         let mut statement = session.sql(AssertSqlSafe(text)).unprepared();
-        for (call, due_at) in some {
+        for (key, group) in some {
             statement = statement
-                .bind(call.key.as_str())
-                .bind(call.route.as_str())
-                .bind(Json(&call.labels))
-                .bind(At(*due_at))
+                .bind(key.as_str())
+                .bind(group.route.as_str())
+                .bind(Json(&group.labels))
+                .bind(At(group.due_at))
                 .bind(At(now))
                 .bind(At(now));
         }
@@ -252,52 +214,6 @@ async fn enter(session: &mut Session, members: &[(&str, Uuid)], again: bool) -> 
         statement.run().await?;
     }
     Ok(())
-}
-
-/// The groups whose time has come, the longest overdue first, with their members. In Postgres those that another worker
-/// has in hand are left to it; in SQLite there is one writer at a time.
-pub(super) async fn take_due(
-    session: &mut Session,
-    backend: Backend,
-    limit: u32,
-    now: Timestamp,
-) -> Result<Vec<DueGroup>, StoreError> {
-    let text = match backend {
-        Backend::Postgres => {
-            "SELECT key, route, labels, not_before, notified_at FROM alert_groups
-             WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"
-        }
-        Backend::Sqlite => {
-            "SELECT key, route, labels, not_before, notified_at FROM alert_groups
-             WHERE due_at <= $1 ORDER BY due_at LIMIT $2"
-        }
-    };
-    let groups: Vec<GroupRow> = session.sql(text).bind(At(now)).bind(i64::from(limit)).all().await?;
-    let mut groups: Vec<DueGroup> = groups.into_iter().map(|row| row.0).collect();
-    let mut members: BTreeMap<String, Vec<Member>> = BTreeMap::new();
-    for some in groups.chunks(chunk(1)) {
-        let text = format!(
-            concat!(
-                "SELECT m.group_key, m.told, m.told_at, m.steps, m.muted, i.*
-                 FROM alert_members m JOIN (SELECT ",
-                incident_columns!(),
-                " FROM incidents) i ON i.id = m.incident_id
-                 WHERE m.group_key IN ({}) ORDER BY i.first_seen_at, i.id"
-            ),
-            list(1, some.len())
-        );
-        let mut statement = session.sql(AssertSqlSafe(text)).unprepared();
-        for group in some {
-            statement = statement.bind(group.key.as_str());
-        }
-        for MemberRow(key, member) in statement.all().await? {
-            members.entry(key).or_default().push(member);
-        }
-    }
-    for group in &mut groups {
-        group.members = members.remove(&group.key).unwrap_or_default();
-    }
-    Ok(groups)
 }
 
 const NOW: usize = 4;

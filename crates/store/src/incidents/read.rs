@@ -239,6 +239,35 @@ impl Store {
     }
 }
 
+struct Count(u64);
+
+impl Record for Count {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self(row.number("incidents")?))
+    }
+}
+
+impl Store {
+    /// How many incidents a message is about; a digest, with all that it told.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn count_notified_incidents(&self, id: Uuid) -> Result<u64, StoreError> {
+        let count: Option<Count> = self
+            .read()
+            .await?
+            .sql(
+                "SELECT COUNT(DISTINCT incident_id) AS incidents FROM alert_notification_incidents
+                 WHERE notification_id = $1
+                    OR notification_id IN (SELECT id FROM alert_notifications WHERE digest_id = $1)",
+            )
+            .bind(id)
+            .optional()
+            .await?;
+        Ok(count.map_or(0, |count| count.0))
+    }
+}
+
 struct Notified(Incident, Change);
 
 impl Record for Notified {

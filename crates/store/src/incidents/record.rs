@@ -44,7 +44,7 @@ pub struct Incident {
     pub state: IncidentState,
     /// Alerts that said that it burns.
     pub alerts: i64,
-    /// Those of them that nobody was told of one by one: it was known already, or silenced.
+    /// Those of them that came while it burned already, and did not matter more: nobody is told of them one by one.
     pub suppressed: i64,
     /// How often it came back soon after it was over.
     pub reopened: i64,

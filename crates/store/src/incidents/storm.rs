@@ -1,63 +1,66 @@
-//! Whether so much begins at once that it is better gathered.
+//! How much is told to whom at about the same time: what was decided within the last minute, and what is due within the next.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::due;
+use super::group::DueGroup;
+use super::notification::Target;
 use crate::db::{At, Record, Row, Store};
 use crate::error::StoreError;
 
-/// What counts as "at once".
-const AT_ONCE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(60);
+const HALF: Duration = Duration::from_secs(30);
 
-struct Count(i64);
-
-impl Record for Count {
-    fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get("opened")?))
-    }
+/// Messages to one target that were decided lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lately {
+    /// The person or channel.
+    pub target: Target,
+    /// Within the last minute.
+    pub minute: u64,
+    /// Within the last half minute.
+    pub half: u64,
 }
 
-struct Until(Timestamp);
-
-impl Record for Until {
+impl Record for Lately {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self(row.get::<At>("until")?.0))
+        Ok(Self {
+            target: Target { channel: row.get("channel")?, name: row.get("target")? },
+            minute: row.number("minute")?,
+            half: row.number("half")?,
+        })
     }
 }
 
 impl Store {
-    /// Whether there is a storm: more than `limit` incidents were opened within the last minute, or were not longer than
-    /// `lasts` ago.
+    /// How many messages were decided within the last minute, to each target; digests aside.
     ///
     /// # Errors
     /// As the database says.
-    pub async fn is_storm(&self, limit: u32, lasts: Duration, now: Timestamp) -> Result<bool, StoreError> {
-        let since = now.checked_sub(AT_ONCE).unwrap_or(Timestamp::MIN);
-        let mut session = self.read().await?;
-        let opened: Option<Count> = session
-            .sql("SELECT COUNT(*) AS opened FROM (SELECT 1 FROM incidents WHERE opened_at > $1 LIMIT $2) AS many")
-            .bind(At(since))
-            .bind(i64::from(limit) + 1)
-            .optional()
-            .await?;
-        if opened.is_none_or(|opened| opened.0 <= i64::from(limit)) {
-            let until: Option<Until> = session.sql("SELECT until FROM alert_storm WHERE id = 1").optional().await?;
-            return Ok(until.is_some_and(|until| until.0 > now));
-        }
-        drop(session);
-        let until = now.checked_add(lasts).unwrap_or(Timestamp::MAX);
-        self.write_one()
+    pub async fn told_lately(&self, now: Timestamp) -> Result<Vec<Lately>, StoreError> {
+        let before = |span| At(now.checked_sub(span).unwrap_or(Timestamp::MIN));
+        self.read()
             .await?
             .sql(
-                "UPDATE alert_storm
-                 SET began_at = CASE WHEN until > $1 THEN began_at ELSE $1 END, until = $2
-                 WHERE id = 1 AND until < $2",
+                "SELECT channel, target, COUNT(*) AS minute, COUNT(CASE WHEN created_at > $2 THEN 1 END) AS half
+                 FROM alert_notifications WHERE created_at > $1 AND group_key IS NOT NULL
+                 GROUP BY channel, target",
             )
-            .bind(At(now))
-            .bind(At(until))
-            .run()
-            .await?;
-        Ok(true)
+            .bind(before(MINUTE))
+            .bind(before(HALF))
+            .all()
+            .await
+    }
+
+    /// The groups that are due within the next minute or overdue, the soonest first, up to `limit`. Nobody is kept from
+    /// telling them.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn groups_due_soon(&self, limit: u32, now: Timestamp) -> Result<Vec<DueGroup>, StoreError> {
+        let until = now.checked_add(MINUTE).unwrap_or(Timestamp::MAX);
+        due::due_until(&mut self.read().await?, limit, until).await
     }
 }
