@@ -279,7 +279,7 @@ impl Ticker {
         let Some(lease) = self.lead.held().filter(|_| !unfit.fresh) else { return Ok(true) };
         let (name, why) = (schedule.name.as_str(), unfit.why.as_str());
         if parts.store.pause_unfit_schedule(lease, name, schedule.revision, why, now).await? {
-            error!(schedule = name, why, "a schedule is paused: this release cannot serve it");
+            error!(schedule = name, error = why, "a schedule is paused: this release cannot serve it");
             ticks::tell_stopped(&parts.notices, name, why).await;
         }
         Ok(true)
