@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::begin::{OnTheWire, bits};
 use super::record::{Delivery, delivery_columns};
-use super::settle::{AttemptReport, attempt_columns, replace_attempt};
+use super::settle::{AttemptReport, attempt_columns, replace_attempt, unless_erased};
 use crate::db::{Backend, Batch, Record, Row, Store};
 use crate::error::StoreError;
 
@@ -127,11 +127,22 @@ const BEGIN: &str = concat!(
     delivery_columns!()
 );
 
-const MARK: &str = "UPDATE deliveries
-     SET phase = 'data', message_id = COALESCE(message_id, wire_id), subject = wire_subject, touched_at = at
-     FROM asked
-     WHERE id = mail AND lease_token = token AND state = 'sending'
-     RETURNING id, lease_token";
+/// Marks the rows.
+fn marking(backend: Backend) -> String {
+    let asked = asked(
+        backend,
+        ", wire_id TEXT, wire_subject TEXT",
+        ", value ->> 'wire_id' AS wire_id, value ->> 'wire_subject' AS wire_subject",
+    );
+    format!(
+        "{asked} UPDATE deliveries
+         SET phase = 'data', message_id = COALESCE(message_id, wire_id), subject = {subject}, touched_at = at
+         FROM asked
+         WHERE id = mail AND lease_token = token AND state = 'sending'
+         RETURNING id, lease_token",
+        subject = unless_erased("wire_subject"),
+    )
+}
 
 const SENT: &str = "UPDATE deliveries
      SET state = 'sent', phase = NULL, last_error = NULL, next_attempt_at = NULL, sent_at = at, touched_at = at,
@@ -142,8 +153,12 @@ const SENT: &str = "UPDATE deliveries
 
 /// The attempt of a mail that was moved, in two halves: where it goes, and what of.
 const TOLD: &str = concat!("INSERT INTO delivery_attempts (", attempt_columns!(), ")");
-const TOLD_OF: &str =
-    "id, attempts, COALESCE(begun_at, at), to_relay, ended_in, reply_code, reply_status, reply_text, took_ms, 'sent'";
+fn told_of() -> String {
+    let text = unless_erased("reply_text");
+    format!(
+        "id, attempts, COALESCE(begun_at, at), to_relay, ended_in, reply_code, reply_status, {text}, took_ms, 'sent'"
+    )
+}
 
 /// Moves the rows and writes their attempts.
 fn sending(backend: Backend) -> String {
@@ -153,19 +168,20 @@ fn sending(backend: Backend) -> String {
         ", value ->> 'to_relay' AS to_relay, value ->> 'ended_in' AS ended_in, value ->> 'reply_code' AS reply_code,
          value ->> 'reply_status' AS reply_status, value ->> 'reply_text' AS reply_text, value ->> 'took_ms' AS took_ms",
     );
-    let replace = replace_attempt!();
+    let (replace, told_of) = (replace_attempt!(), told_of());
     match backend {
         // What an UPDATE changed is only seen through its RETURNING within the same statement.
         Backend::Postgres => format!(
             "{asked}, moved AS (
-                 {SENT}, attempts, begun_at, at, to_relay, ended_in, reply_code, reply_status, reply_text, took_ms
-             ), told AS ({TOLD} SELECT {TOLD_OF} FROM moved {replace})
+                 {SENT}, attempts, begun_at, at, to_relay, ended_in, reply_code, reply_status, reply_text, took_ms,
+                        recipient
+             ), told AS ({TOLD} SELECT {told_of} FROM moved {replace})
              SELECT id, lease_token FROM moved"
         ),
         // SQLite knows no UPDATE inside a WITH. The second statement finds the rows that the first has moved.
         Backend::Sqlite => format!(
             "{asked} {SENT};
-             {asked} {TOLD} SELECT {TOLD_OF} FROM asked JOIN deliveries ON id = mail
+             {asked} {TOLD} SELECT {told_of} FROM asked JOIN deliveries ON id = mail
                             WHERE lease_token = token AND state = 'sent' {replace}"
         ),
     }
@@ -213,12 +229,7 @@ impl Store {
         let run = move |requests: Vec<Mark>| {
             let store = store.clone();
             async move {
-                let asked = asked(
-                    store.backend(),
-                    ", wire_id TEXT, wire_subject TEXT",
-                    ", value ->> 'wire_id' AS wire_id, value ->> 'wire_subject' AS wire_subject",
-                );
-                let marked = store.ask_for(asked + MARK, &requests).await?;
+                let marked = store.ask_for(marking(store.backend()), &requests).await?;
                 Ok(written(&marked, requests.iter().map(|one| one.asker)))
             }
         };

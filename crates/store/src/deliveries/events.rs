@@ -83,7 +83,7 @@ impl Store {
         let mut session = self.begin().await?;
         let written = insert(&mut session, id, event, source).await?;
         if written {
-            suppressions::insert(&mut session, suppression, event.at).await?;
+            suppressions::insert(&mut session, self.backend(), suppression, event.at).await?;
         }
         session.commit().await?;
         Ok(written)

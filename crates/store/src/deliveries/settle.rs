@@ -14,6 +14,7 @@ use super::state::{AttemptOutcome, DeliveryState};
 use crate::db::{At, Backend, Session, Statement, Store};
 use crate::endings::JobEnd;
 use crate::error::StoreError;
+use crate::people::ERASED_ADDRESS;
 
 /// What an attempt has to say about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -241,22 +242,29 @@ impl Store {
     }
 }
 
+/// What a receiver said often names its recipient. Of one who was erased while the attempt ran it is not written down.
+pub(super) fn unless_erased(text: &str) -> String {
+    format!("CASE WHEN recipient = '{ERASED_ADDRESS}' THEN NULL ELSE {text} END")
+}
+
 /// Moves the row ($1 its id, $2 the token, $3 the new state) and writes the attempt ($8 to $14) if it moved.
 fn settling(backend: Backend, state: DeliveryState) -> String {
     let update = format!(
         "UPDATE deliveries
-         SET state = $3, phase = NULL, last_error = $4, next_attempt_at = $5, touched_at = $6,
+         SET state = $3, phase = NULL, last_error = {last_error}, next_attempt_at = $5, touched_at = $6,
              sweep_from = $7, job_ended = $15
          WHERE id = $1 AND lease_token = $2 AND state IN ({sources}, '{state}')",
+        last_error = unless_erased("$4"),
         sources = state.sources(),
     );
     let insert = concat!("INSERT INTO delivery_attempts (", attempt_columns!(), ")");
-    let values = "id, attempts, COALESCE(begun_at, $6), $8, $9, $10, $11, $12, $13, $14";
+    let text = unless_erased("$12");
+    let values = format!("id, attempts, COALESCE(begun_at, $6), $8, $9, $10, $11, {text}, $13, $14");
     let replace = replace_attempt!();
     match backend {
         // What an UPDATE changed is only seen through its RETURNING within the same statement.
         Backend::Postgres => format!(
-            "WITH moved AS ({update} RETURNING id, attempts, begun_at)
+            "WITH moved AS ({update} RETURNING id, attempts, begun_at, recipient)
              {insert} SELECT {values} FROM moved
              {replace}"
         ),

@@ -177,6 +177,8 @@ fn parties_out(student: &mut Party, instructor: &mut Party, reason: &mut Option<
 /// Empties the person's own mails; answers how many had not been sent and are called off. One that is being sent this very
 /// moment is not taken back.
 async fn own_mails(session: &mut Session, address: &str, now: Timestamp) -> Result<u64, StoreError> {
+    // First of all, for it locks the rows: an attempt that ends at this moment waits, and then finds nobody to write of.
+    session.sql("UPDATE deliveries SET last_error = NULL WHERE recipient_key = $1").bind(address).run().await?;
     for table in ["delivery_attempts", "delivery_events"] {
         session
             .sql(sqlx::AssertSqlSafe(format!(

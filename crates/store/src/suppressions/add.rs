@@ -1,12 +1,14 @@
 //! Adding a suppression: once an address and what it covers.
 
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::record::{Covers, Suppression, SuppressionReason, suppression_columns};
-use crate::db::{At, Session, Store};
+use crate::db::{At, Backend, Session, Store};
 use crate::deliveries::recipient_key;
 use crate::error::StoreError;
+use crate::people::ERASED_ADDRESS;
 
 /// A suppression to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn add_suppression(&self, new: &NewSuppression, now: Timestamp) -> Result<Added, StoreError> {
-        let added = insert(&mut self.write_one().await?, new, now).await?;
+        let added = insert(&mut self.write_one().await?, self.backend(), new, now).await?;
         if let Some(row) = added {
             return Ok(Added::New(row));
         }
@@ -67,21 +69,30 @@ impl Store {
     }
 }
 
-/// Answers nothing if one that covers the same is in force.
+/// Answers nothing if one that covers the same is in force. Of a mail whose reader was erased meanwhile only the hash is kept.
 pub(crate) async fn insert(
     session: &mut Session,
+    backend: Backend,
     new: &NewSuppression,
     now: Timestamp,
 ) -> Result<Option<Suppression>, StoreError> {
+    // Who erases has the mail's row until the suppressions are done: on Postgres this waits for it.
+    let locked = match backend {
+        Backend::Postgres => "FOR SHARE",
+        Backend::Sqlite => "",
+    };
+    let text = format!(
+        "WITH about AS (SELECT recipient FROM deliveries WHERE id = $7 {locked}),
+              found AS (SELECT EXISTS (SELECT 1 FROM about WHERE recipient = '{ERASED_ADDRESS}') AS erased)
+         INSERT INTO suppressions (id, address, address_hash, covers, reason, detail, delivery_id, actor, created_at)
+         SELECT $1, CASE WHEN erased THEN NULL ELSE $2 END, $3, $4, $5, CASE WHEN erased THEN NULL ELSE $6 END, $7, $8, $9
+         FROM found WHERE TRUE
+         ON CONFLICT (address, covers) WHERE lifted_at IS NULL DO NOTHING
+         RETURNING {columns}",
+        columns = suppression_columns!()
+    );
     session
-        .sql(concat!(
-            "INSERT INTO suppressions
-                 (id, address, address_hash, covers, reason, detail, delivery_id, actor, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (address, covers) WHERE lifted_at IS NULL DO NOTHING
-             RETURNING ",
-            suppression_columns!()
-        ))
+        .sql(AssertSqlSafe(text))
         .bind(new.id)
         .bind(recipient_key(&new.address))
         .bind(new.address_hash.as_deref())

@@ -1,8 +1,8 @@
 //! Erasing and exporting a person, on both databases.
 
 use store::{
-    BookingEventKind, Covers, DeliveryState, ERASED_ADDRESS, Erased, EventApplied, NewDelivery, NewSuppression,
-    SuppressionReason,
+    Added, AttemptReport, BookingEventKind, Category, Covers, DeliveryState, ERASED_ADDRESS, Erased, EventApplied,
+    NewDelivery, NewSuppression, OnTheWire, SuppressionReason,
 };
 
 use crate::both::{World, at, event, fresh_id, mail, on_both, snapshot};
@@ -25,6 +25,33 @@ async fn lesson(world: &World) {
     };
     let applied = world.store.apply_event("bk_1", 1, at(1), fan_out).await.unwrap();
     assert!(matches!(applied, EventApplied::Applied { .. }), "{applied:?}");
+}
+
+fn on_the_wire() -> OnTheWire {
+    OnTheWire { message_id: "<a@bookings.test>".to_owned(), subject: "Zoë, your lesson".to_owned() }
+}
+
+/// A receiver that names whom it does not know.
+fn refusal() -> AttemptReport {
+    AttemptReport {
+        relay: Some("mx:25".to_owned()),
+        code: Some(550),
+        text: Some("<zoe@people.test>: no such user".to_owned()),
+        ..AttemptReport::default()
+    }
+}
+
+fn bounce(delivery: uuid::Uuid) -> NewSuppression {
+    NewSuppression {
+        id: fresh_id(),
+        address: "zoe@people.test".to_owned(),
+        address_hash: Some("h1".to_owned()),
+        covers: Covers::All,
+        reason: SuppressionReason::HardBounce,
+        detail: Some("<zoe@people.test>: no such user".to_owned()),
+        delivery_id: Some(delivery),
+        actor: "a refusal by mx:25".to_owned(),
+    }
 }
 
 on_both! {
@@ -66,11 +93,56 @@ on_both! {
 
         // The address is still known by its hash, and by nothing else.
         let hashes = ["h0".to_owned(), "h1".to_owned()];
-        let found = store.find_suppression("zoe@people.test", &hashes, store::Category::Booking).await.unwrap().unwrap();
+        let found = store.find_suppression("zoe@people.test", &hashes, Category::Booking).await.unwrap().unwrap();
         assert_eq!((found.address, found.detail), (None, None));
-        assert_eq!(store.find_suppression("zoe@people.test", &[], store::Category::Booking).await.unwrap(), None);
+        assert_eq!(store.find_suppression("zoe@people.test", &[], Category::Booking).await.unwrap(), None);
         assert_eq!(store.erase_person("zoe@people.test", "h1", at(4)).await.unwrap(), Erased::default());
     }
+    async fn an_attempt_that_ends_after_its_reader_was_erased_writes_them_down_no_more(world) {
+        let store = &world.store;
+        for (n, sent) in [false, true].into_iter().enumerate() {
+            let mail = world.mail(&format!("mail{n}")).await;
+            store.begin_sending(mail.id, mail.job_id, 7, at(1)).await.unwrap();
+            store.erase_person("zoe@people.test", "h1", at(2)).await.unwrap();
+            assert!(!store.readdress(mail.id, 7, &snapshot().student, at(3)).await.unwrap());
+            assert!(store.mark_data(mail.id, 7, &on_the_wire(), at(3)).await.unwrap());
+            let written = match sent {
+                true => store.mark_sent(mail.id, 7, &refusal(), at(4)).await.unwrap(),
+                false => store.mark_failed(mail.id, 7, &refusal(), at(4)).await.unwrap(),
+            };
+            assert!(written);
+            let added = store.add_suppression(&bounce(mail.id), at(5)).await.unwrap();
+            let Added::New(suppression) = added else { panic!("{added:?}") };
+            assert_eq!((suppression.address, suppression.detail), (None, None));
+            let history = store.delivery_history(mail.id).await.unwrap().unwrap();
+            assert_eq!((history.attempts.len(), history.attempts[0].code), (1, Some(550)), "what was learned stays");
+            assert!(!format!("{history:?}").to_lowercase().contains("zo"), "{history:?}");
+        }
+        let known = ["h1".to_owned()];
+        assert!(store.find_suppression("zoe@people.test", &known, Category::Booking).await.unwrap().is_some());
+        assert!(store.find_suppression("zoe@people.test", &[], Category::Booking).await.unwrap().is_none());
+    }
+
+    async fn however_erasing_and_ending_meet_nothing_is_left(world) {
+        let store = &world.store;
+        for n in 0..40 {
+            let mail = world.mail(&format!("mail{n}")).await;
+            store.begin_sending(mail.id, mail.job_id, 7, at(1)).await.unwrap();
+            assert!(store.mark_data(mail.id, 7, &on_the_wire(), at(2)).await.unwrap());
+            let (report, bounce) = (refusal(), bounce(mail.id));
+            let (erased, failed, added) = tokio::join!(
+                store.erase_person("zoe@people.test", "h1", at(3)),
+                store.mark_failed(mail.id, 7, &report, at(3)),
+                store.add_suppression(&bounce, at(3)),
+            );
+            (erased.unwrap(), failed.unwrap(), added.unwrap());
+            let history = store.delivery_history(mail.id).await.unwrap().unwrap();
+            assert!(!format!("{history:?}").to_lowercase().contains("zo"), "{n}: {history:?}");
+            let left = store.find_suppression("zoe@people.test", &[], Category::Booking).await.unwrap();
+            assert_eq!(left, None, "{n}");
+        }
+    }
+
     async fn a_person_whose_address_is_beyond_ascii_is_found_in_either_case(world) {
         let store = &world.store;
         let mut booked = snapshot();
