@@ -41,6 +41,15 @@ pub struct Mailer {
     pub paces: Paces,
 }
 
+impl Mailer {
+    /// How long a mail may take at most until a relay wants to have it: each of them may be asked once.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let second = self.fallback.as_ref().map(|fallback| fallback.transport.patience());
+        self.transport.patience() + second.unwrap_or_default()
+    }
+}
+
 /// How long a relay that was found away is not asked, where there is another one.
 const REST: Duration = Duration::from_secs(30);
 

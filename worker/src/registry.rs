@@ -32,6 +32,7 @@ pub struct KindEntry {
     pub private: bool,
     /// When a failed attempt is tried again.
     pub retry: RetryPolicy,
+    at_least: fn(&Context) -> Duration,
     check: fn(&str) -> Result<(), Vec<FieldError>>,
     run: fn(Box<RawValue>, Arc<Context>, Attempt) -> BoxFuture<'static, Outcome>,
 }
@@ -46,6 +47,7 @@ impl KindEntry {
             internal: J::INTERNAL,
             private: J::PRIVATE,
             retry: J::retry_policy(),
+            at_least: J::at_least,
             check: |args| parse::<J>(args)?.validate(),
             run: |args, context, attempt| {
                 Box::pin(async move {
@@ -64,6 +66,11 @@ impl KindEntry {
     /// Parses and validates arguments, as at the edge. Errors name the field by its path within the arguments.
     pub fn check(&self, args: &RawValue) -> Result<(), Vec<FieldError>> {
         (self.check)(args.get())
+    }
+
+    /// What an attempt is given at least here, whatever its envelope says.
+    pub(crate) fn at_least(&self, context: &Context) -> Duration {
+        (self.at_least)(context)
     }
 
     /// Runs one attempt.

@@ -31,6 +31,12 @@ pub trait Job: DeserializeOwned + Send + 'static {
     /// What the job may use while it runs.
     type Context: Send + Sync + 'static;
 
+    /// What an attempt is given at least in this process, whatever its envelope says: for a kind whose steps have limits of
+    /// their own, by the configuration, so that it ends by one of those.
+    fn at_least(_context: &Self::Context) -> Duration {
+        Duration::ZERO
+    }
+
     /// When a failed attempt is tried again.
     fn retry_policy() -> RetryPolicy {
         RetryPolicy::default()

@@ -53,13 +53,14 @@ pub struct Parts {
 pub fn stack(parts: Parts) -> impl RunService + 'static {
     let meters: Meters = parts.context.meters.clone();
     let report = report::ReportLayer::new(&parts);
+    let (registry, context) = (Arc::clone(&parts.registry), Arc::clone(&parts.context));
     ServiceBuilder::new()
         .layer(layer_fn(span::Span::new))
         .layer(report)
         .layer(layer_fn(move |inner| measure::Measure::new(inner, meters.clone())))
         .layer(layer_fn(panic::CatchPanic::new))
         .layer(layer_fn(stop::Stoppable::new))
-        .layer(layer_fn(timeout::Timeout::new))
+        .layer(layer_fn(move |inner| timeout::Timeout::new(inner, Arc::clone(&registry), Arc::clone(&context))))
         .service(execute::Execute::new(parts.registry, parts.context))
 }
 

@@ -16,6 +16,7 @@ mod relays;
 mod search;
 mod search_report;
 mod silences;
+mod slow_relays;
 mod stage;
 mod turns;
 mod vitals;

@@ -246,7 +246,7 @@ fn nowhere() -> RelayConfig {
 }
 
 /// The same post with a second relay, which is the catcher; the first one is `first`. SPF lets them in, or not.
-async fn with_second(post: &mut Post, first: RelayConfig, let_in: (bool, bool)) {
+pub async fn with_second(post: &mut Post, first: RelayConfig, let_in: (bool, bool)) {
     let routes = vec![route(FIRST, let_in.0), route(SECOND, let_in.1)];
     let mailer = post.stage.context.mailer.take().unwrap();
     let Mailer { renderer, senders, recipients, transport, paces, .. } = Arc::into_inner(mailer).unwrap();

@@ -52,6 +52,15 @@ pub struct Timeouts {
     pub dot: Duration,
 }
 
+impl Timeouts {
+    /// How long a dialogue may take up to the 354, each step just within its limit: TCP and TLS, the greeting, the lines of
+    /// EHLO and STARTTLS both ways, EHLO again, AUTH, MAIL and RCPT, DATA.
+    #[must_use]
+    pub fn until_data(&self) -> Duration {
+        self.connect * 2 + self.greeting + self.command * 8 + self.data
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         Self {

@@ -202,7 +202,11 @@ impl Failure {
     }
 
     pub(super) fn timeout(phase: SendPhase) -> Self {
-        Self::new(phase, SendErrorKind::Timeout, "no answer in time")
+        Self::late(phase, "no answer in time")
+    }
+
+    pub(super) fn late(phase: SendPhase, text: &str) -> Self {
+        Self::new(phase, SendErrorKind::Timeout, text)
     }
 
     /// A reply that is no error for lettre but is not the one that belongs here, or is a refusal.

@@ -11,7 +11,8 @@
 //!    may ([`SendError::is_uncertain`]).
 //! 5. Only a connection whose last reply was read in full goes back to the pool. A send that fails or is cancelled drops it.
 //!
-//! Each step has its own time limit.
+//! Each step has its own time limit, and waiting for a free connection as much as all of them up to the 354: who sends a
+//! mail hears what the relay did, or that it did nothing ([`SmtpTransport::patience`]).
 
 mod as_data;
 mod config;
@@ -25,6 +26,9 @@ mod wire;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 pub use config::{Credentials, RelayConfig, Security, Timeouts, TlsRoots, TransportSetupError};
 pub use error::{SendError, SendErrorKind, SendPhase};
@@ -85,6 +89,12 @@ impl SmtpTransport {
         &self.config().name
     }
 
+    /// How long a mail may wait for its 354 at most: first for a free connection, then for the relay.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.config().timeouts.until_data() * 2
+    }
+
     /// Connections that are open and wait for work.
     #[must_use]
     pub fn idle_connections(&self) -> usize {
@@ -124,8 +134,14 @@ impl SmtpTransport {
         Fut: Future<Output = Result<(), E>>,
         E: fmt::Display,
     {
-        let _place = self.shared.pool.place().await;
-        let mut connection = self.opened(envelope, message).await?;
+        let limit = self.config().timeouts.until_data();
+        let place = timeout(limit, self.shared.pool.place()).await;
+        let _place =
+            place.map_err(|_| Failure::late(SendPhase::Connect, "no connection to the relay was free in time"))?;
+        // Each step has its limit; several connections that had died while they idled may come before.
+        let opened = timeout(limit, self.opened(envelope, message)).await;
+        let late = |_| Failure::late(SendPhase::Data, "the relay took longer than all its time limits together");
+        let mut connection = opened.map_err(late)??;
         at_data().await.map_err(|error| Failure::aborted(error.to_string()))?;
         let reply = connection.transmit(message, &self.config().timeouts).await?;
         if connection.messages() < self.config().max_messages_per_connection {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mail::catcher::{Reaction, Step};
-use mail::{CatcherOptions, Credentials, RelayConfig, Security, SendErrorKind, SendPhase, SmtpTransport};
+use mail::{CatcherOptions, Credentials, RelayConfig, Security, SendErrorKind, SendPhase, SmtpTransport, Timeouts};
 use secrecy::SecretString;
 
 use crate::lab::{self, Lab};
@@ -97,6 +97,34 @@ async fn the_limit_on_connections_holds_and_all_mails_arrive() {
     assert!(connections.load(Ordering::Relaxed) <= 4);
     lab.arrived(60).await;
     assert_eq!(transport.idle_connections(), connections.load(Ordering::Relaxed));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_connection_is_told_that_none_was_free_in_time() {
+    let lab = Lab::new().await;
+    let at_the_dot = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&at_the_dot);
+    lab.script(move |step| {
+        matches!(step, Step::Dot { .. }).then(|| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Reaction::Stall
+        })
+    });
+    let limit = Duration::from_millis(250);
+    let timeouts = Timeouts { connect: limit, greeting: limit, command: limit, data: limit, ..Timeouts::default() };
+    let config = RelayConfig { max_connections: 1, timeouts, ..lab.relay() };
+    let transport = SmtpTransport::new(config).unwrap();
+    assert_eq!((timeouts.until_data(), transport.patience()), (limit * 12, limit * 24));
+    // The relay filters the content of this one, and takes its time for it.
+    let (first, message) = (transport.clone(), lab::signed());
+    let filtered = tokio::spawn(async move { first.send(&lab::envelope(), &lab::signed(), lab::yes).await });
+    while at_the_dot.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let error = transport.send(&lab::envelope(), &message, lab::yes).await.unwrap_err();
+    assert_eq!((error.phase, error.kind), (SendPhase::Connect, SendErrorKind::Timeout));
+    assert!(error.is_about_the_relay() && error.text.contains("no connection"), "{error}");
+    filtered.abort();
 }
 
 #[tokio::test]

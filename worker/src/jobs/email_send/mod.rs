@@ -69,6 +69,12 @@ impl Job for EmailSend {
     const INTERNAL: bool = true;
     type Context = Context;
 
+    /// A slow relay must not look like a worker that died: the attempt outlasts whatever its dialogues may take.
+    fn at_least(context: &Context) -> Duration {
+        let dialogues = context.mailer.as_ref().map(|mailer| mailer.patience());
+        dialogues.unwrap_or_default() + Self::TIMEOUT
+    }
+
     async fn run(self, context: &Context, attempt: &Attempt) -> Outcome {
         let Some(mailer) = &context.mailer else {
             return Err(Unfinished::snooze("no relay or no sender is configured (mail.*)", Duration::from_secs(30)));
