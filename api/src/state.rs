@@ -17,6 +17,7 @@ use store::Store;
 use telemetry::metrics::Meters;
 use worker::alerts::Intake;
 use worker::bookings::BookingRules;
+use worker::gate::Means;
 use worker::heartbeats::HeartbeatRules;
 use worker::search::SearchSettings;
 use worker::{Gate, Notices, Registry};
@@ -150,6 +151,11 @@ pub struct Inner {
 }
 
 impl State {
+    /// What the gate works with.
+    pub(crate) fn means(&self) -> Means<'_> {
+        Means { store: &self.store, broker: &self.broker, ids: &self.ids, clock: &self.clock, notices: &self.notices }
+    }
+
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: Parts) -> Self {

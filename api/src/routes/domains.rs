@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use worker::Gate;
-use worker::gate::{Cause, Means};
+use worker::gate::Cause;
 
 use crate::auth::{Caller, DomainsAdmin};
 use crate::error::{ApiError, Fault, Problem};
@@ -267,14 +267,7 @@ async fn check(
     params.end()?;
     let gate = gate(&state)?;
     let name = known(gate, &name)?;
-    let means = Means {
-        store: &state.store,
-        broker: &state.broker,
-        ids: &state.ids,
-        clock: &state.clock,
-        notices: &state.notices,
-    };
-    match gate.check(means, &name, Cause::Request, true).await? {
+    match gate.check(state.means(), &name, Cause::Request, true).await? {
         Some(checked) => detail(&state, checked.domain).await,
         None => Err(nobody()),
     }

@@ -6,11 +6,13 @@
 //! 3. What it says is written into the mail's history, once, with whether it was proved.
 //! 4. A person is suppressed only if it was proved, the report is about the very recipient of that mail, and the status
 //!    says that there is no such address (or the reader complained). Policy and full mailboxes say nothing about a person.
+//! 5. One that proves itself and speaks of authentication has the sender's domain looked at again.
 
 use axum::Json;
 use axum::extract::State as Shared;
 use job::Job;
 use mail::EmailAddress;
+use mail::gate::speaks_of_authentication;
 use mail::report::{Action, Report, ReportContent, read};
 use mail::verp::Verp;
 use secrets::Purpose;
@@ -20,6 +22,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
+use worker::Gate;
 use worker::jobs::email_send::EmailSend;
 
 use crate::auth::{Caller, InboundWrite};
@@ -101,6 +104,10 @@ async fn dsn(
         }));
     };
     let learned = learn(&report, &delivery);
+    if verified && learned.of_authentication {
+        // Before it is written down: handed in again because the answer was lost, it is not believed to be done.
+        doubt(&state, &delivery).await?;
+    }
     let event = DeliveryEvent {
         delivery_id: delivery.id,
         at: state.clock.now(),
@@ -156,6 +163,8 @@ struct Learned {
     kind: DeliveryEventKind,
     status: Option<String>,
     text: Option<String>,
+    /// Whether it says that our mail does not authenticate.
+    of_authentication: bool,
     /// Why its recipient is to be suppressed, or why not.
     suppress: Result<SuppressionReason, &'static str>,
 }
@@ -180,7 +189,10 @@ fn learn(report: &Report, delivery: &Delivery) -> Learned {
                 Some(_) => Err("its status does not say that there is no such address (5.1.x)"),
             };
             let text = said.and_then(|status| status.diagnostic.as_deref()).map(cut);
-            Learned { kind, status: said.and_then(|status| status.status.clone()), text, suppress }
+            let status = said.and_then(|status| status.status.clone());
+            let of_authentication = kind != DeliveryEventKind::Delivered
+                && speaks_of_authentication(status.as_deref(), text.as_deref().unwrap_or_default());
+            Learned { kind, status, text, of_authentication, suppress }
         }
         ReportContent::Complaint(complaint) => {
             let other = complaint.original_rcpt_to.as_deref().is_some_and(|address| !ours(address));
@@ -190,9 +202,25 @@ fn learn(report: &Report, delivery: &Delivery) -> Learned {
                 false => Err("it is not a reader who says that the mail is unwanted"),
             };
             let text = Some(cut(&complaint.kind));
-            Learned { kind: DeliveryEventKind::Complaint, status: None, text, suppress }
+            let of_authentication = complaint.is_of_authentication();
+            Learned { kind: DeliveryEventKind::Complaint, status: None, text, of_authentication, suppress }
         }
     }
+}
+
+/// A receiver says that mail of this sender does not authenticate: its domain is looked at again.
+async fn doubt(state: &State, delivery: &Delivery) -> Result<(), ApiError> {
+    let plan = |gate: &Gate| {
+        let plan = gate.plans().find(|plan| plan.senders.contains(&delivery.sender));
+        plan.map(|plan| plan.domain.clone())
+    };
+    if let Some(gate) = &state.gate
+        && let Some(domain) = plan(gate)
+    {
+        tracing::warn!(delivery_id = %delivery.id, domain, "a report speaks of authentication");
+        gate.doubt(state.means(), &domain).await?;
+    }
+    Ok(())
 }
 
 /// One line, and not too long: it comes from anywhere.

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use job::{Clock, SystemClock};
+use mail::verp::Verp;
 use mail::zone::{DEV_DOMAIN, DnsName, bounce_domain, dev_zone, ehlo_name};
-use mail::{DkimKey, DkimSigner, Dns, DnsServer};
+use mail::{DkimKey, DkimSigner, Dns, DnsServer, EmailAddress};
 use outbound::{Client, Settings, SystemResolver};
-use store::Scope;
+use secrets::Purpose;
+use store::{Category, NewDelivery, Scope};
 use worker::Gate;
 use worker::gate::{Plan, PlannedKey};
 
-use crate::harness::{App, new_key};
+use crate::harness::{App, new_id, new_key};
 
 /// An API whose gate sees a zone that the test can change.
 async fn scene() -> (App, DnsServer) {
@@ -61,6 +64,56 @@ async fn a_domain_is_checked_listed_and_remembered() {
     let cursor = history["next_cursor"].as_str().unwrap();
     let rest = app.get(&format!("{path}/checks?limit=1&cursor={cursor}")).send().await.expect(200);
     assert_eq!((&rest["items"][0]["verdict"], &rest["next_cursor"]), (&"pass".into(), &serde_json::Value::Null));
+}
+
+/// A bounce of this mail with this status, sent back to `to`.
+fn bounce(to: &str, status: &str) -> String {
+    format!(
+        "From: MAILER-DAEMON@mx.example\r\nTo: <{to}>\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry.\r\n--b\r\n\
+         Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n\
+         Final-Recipient: rfc822; ana@people.example\r\nAction: failed\r\nStatus: {status}\r\n\
+         Diagnostic-Code: smtp; 550 {status} refused\r\n--b--\r\n"
+    )
+}
+
+/// The word of a receiver's machine that a mail did not authenticate.
+fn auth_failure(to: &str) -> String {
+    format!(
+        "From: fbl@mx.example\r\nTo: <{to}>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n--b\r\n\
+         Content-Type: message/feedback-report\r\n\r\nFeedback-Type: auth-failure\r\nUser-Agent: x/1\r\nVersion: 1\r\n\
+         Original-Mail-From: <{to}>\r\n--b--\r\n"
+    )
+}
+
+#[tokio::test]
+async fn a_report_that_proves_itself_and_speaks_of_authentication_has_the_domain_looked_at_again() {
+    let (app, _dns) = scene().await;
+    let path = format!("/v1/domains/{DEV_DOMAIN}");
+    let due = async || {
+        let domain = app.get(&path).send().await.expect(200);
+        let at = |field: &str| domain[field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        at("next_check_at").duration_since(at("checked_at")).as_secs()
+    };
+    let id = new_id();
+    let to = "ana@people.example";
+    let mail = NewDelivery::new(id, id.to_string(), Category::Booking, "booking_confirmed_student", "bookings", to);
+    app.store.insert_deliveries(&[mail], SystemClock.now()).await.unwrap();
+    let tag = app.state.secrets.as_ref().unwrap().tag(Purpose::Bounce, id.as_bytes());
+    let bounces = EmailAddress::parse(&format!("bounces@{}", bounce_domain(DEV_DOMAIN))).unwrap();
+    let ours = Verp { id: id.simple().to_string(), tag }.address(&bounces).unwrap().to_string();
+    let forged = Verp { id: id.simple().to_string(), tag: "0123456789abcdef".to_owned() }.address(&bounces).unwrap();
+    let hand_in =
+        async |raw: String| app.call(axum::http::Method::POST, "/v1/inbound/dsn").body(raw).send().await.expect(200);
+    for report in [bounce(&ours, "5.7.26"), auth_failure(&ours)] {
+        app.post(&format!("{path}/check"), "").send().await.expect(200);
+        hand_in(bounce(forged.as_str(), "5.7.26")).await;
+        hand_in(bounce(&ours, "5.2.2")).await;
+        assert_eq!(due().await, 3_600, "neither a word that proves nothing nor one of something else");
+        assert_eq!(hand_in(report).await["verified"], true);
+        assert_eq!(due().await, 60);
+    }
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ pub fn new_plan(mail: &Mail, domain: &str) -> anyhow::Result<Plan> {
         selectors: BTreeSet::new(),
         reply_domains: Vec::new(),
         bounce_domain: mail.bounce_domain(domain).to_ascii_lowercase(),
-        helo: mail.helo_name(domain).to_ascii_lowercase(),
+        helo: mail.ehlo_name().unwrap_or_else(|| format!("mail.{domain}")).to_ascii_lowercase(),
         routes: routes(mail),
         keys,
     })
@@ -147,4 +147,31 @@ fn read_key(file: &Path) -> anyhow::Result<DkimKey> {
     let told = || format!("mail.dkim: {}", file.display());
     let pem = std::fs::read_to_string(file).with_context(told)?;
     DkimKey::from_pem(&pem).with_context(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ehlo_name_that_is_checked_is_the_one_that_is_said_whatever_the_senders_domains() {
+        let mut mail = Mail::default();
+        for (sender, address) in
+            [("alerts", "alerts@a.test"), ("bookings", "bookings@b.test"), ("hello", "hello@c.test")]
+        {
+            mail.senders.get_mut(sender).unwrap().address = address.to_owned();
+        }
+        let key = Dkim { domain: Some("b.test".to_owned()), selector: "s1".to_owned(), key_file: "unread.pem".into() };
+        mail.dkim.insert("b".to_owned(), key);
+        // The first sender that can sign is the first that speaks.
+        assert_eq!(mail.ehlo_name().as_deref(), Some("mail.b.test"));
+        mail.dkim.clear();
+        let said = mail.ehlo_name().unwrap();
+        assert_eq!(said, "mail.a.test");
+        let plans = plans(&mail).unwrap();
+        assert_eq!(plans.iter().map(|plan| plan.domain.as_str()).collect::<Vec<_>>(), ["a.test", "b.test", "c.test"]);
+        assert!(plans.iter().all(|plan| plan.helo == said));
+        mail.helo = Some("out.example.test".to_owned());
+        assert_eq!(mail.ehlo_name().as_deref(), Some("out.example.test"));
+    }
 }

@@ -17,14 +17,12 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
     let mail = &config.mail;
     let Some(relay) = &mail.transport else { return Ok(None) };
     let mut senders = HashMap::new();
-    let mut ehlo = None;
     for profile in mail.profiles() {
         if let Some(sender) = sender(mail, &profile)? {
-            ehlo.get_or_insert_with(|| mail.helo_name(&profile.domain));
             senders.insert(profile.name, sender);
         }
     }
-    let Some(ehlo_name) = ehlo else { return Ok(None) };
+    let Some(ehlo_name) = mail.ehlo_name().filter(|_| !senders.is_empty()) else { return Ok(None) };
     let second = mail.fallback.as_ref().map(|relay| SmtpTransport::new(relay_config(mail, relay, ehlo_name.clone())));
     let fallback = second.transpose().context("mail.fallback")?.map(Fallback::new);
     let transport = SmtpTransport::new(relay_config(mail, relay, ehlo_name)).context("mail.transport")?;

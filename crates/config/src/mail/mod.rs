@@ -166,10 +166,14 @@ impl Mail {
         })
     }
 
-    /// The EHLO name for mail of `domain`.
+    /// The EHLO name: one for all mail, since a connection carries mail of every sender; `None` where no sender can be
+    /// resolved and neither it nor a domain is set. Where it is not set it is `mail.` and the domain: `mail.domain`, or that
+    /// of the first sender that has a key.
     #[must_use]
-    pub fn helo_name(&self, domain: &str) -> String {
-        self.helo.clone().unwrap_or_else(|| format!("mail.{}", self.domain.as_deref().unwrap_or(domain)))
+    pub fn ehlo_name(&self) -> Option<String> {
+        let signing = || self.profiles().find(|profile| profile.dkim.is_some()).or_else(|| self.profiles().next());
+        let domain = || self.domain.clone().or_else(|| signing().map(|profile| profile.domain));
+        self.helo.clone().or_else(|| domain().map(|domain| format!("mail.{domain}")))
     }
 
     /// The MAIL FROM domain for mail whose From is at `domain`.
@@ -203,10 +207,11 @@ impl Mail {
             "fallback_include",
             "is for mail.fallback, and that is not set (the same holds for fallback_egress)",
         );
+        let both = self.transport.as_ref().zip(self.fallback.as_ref());
         check.that(
-            self.fallback.is_none() || self.fallback != self.transport,
+            both.is_none_or(|(a, b)| !a.host.eq_ignore_ascii_case(&b.host) || a.port != b.port),
             "fallback",
-            "is the same relay as mail.transport",
+            "has the host and the port of mail.transport: under another login it would be the same relay",
         );
         check.number("max_connections", self.max_connections, 1..=1000);
         check.number("max_messages", self.max_messages, 1..=100_000);

@@ -20,6 +20,12 @@ impl Complaint {
     pub fn is_unwanted(&self) -> bool {
         matches!(self.kind.as_str(), "abuse" | "fraud" | "opt-out" | "opt-out-list")
     }
+
+    /// Whether a receiver's machine says that the mail did not authenticate (RFC 6591).
+    #[must_use]
+    pub fn is_of_authentication(&self) -> bool {
+        self.kind == "auth-failure"
+    }
 }
 
 pub(super) fn complaint(groups: &[Group]) -> Option<Complaint> {
