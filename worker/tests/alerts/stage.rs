@@ -50,12 +50,7 @@ impl Stage {
         store.migrate().await.unwrap();
         let clock = ManualClock::at("2027-03-01T09:00:00Z".parse().unwrap());
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
-        let settings = Settings {
-            queues: ["emails", "default"].map(|name| QueueName::new(name).unwrap()).to_vec(),
-            time: Time::Virtual(Arc::clone(&time)),
-            ..Settings::default()
-        };
-        let broker: Arc<dyn Broker> = Arc::new(SqliteBroker::open("sqlite::memory:", settings).await.unwrap());
+        let broker = a_queue(&time).await;
         let ids = Arc::new(IdSource::new(Arc::clone(&time)));
         let context = Context {
             secrets: Some(Arc::new(Keyring::ephemeral())),
@@ -79,6 +74,11 @@ impl Stage {
         let rules = Arc::clone(self.context.alerts.rules());
         let alerts = Intake::new(store.clone(), rules, Arc::clone(&self.context.ids));
         Context { store, alerts, ..self.context.clone() }
+    }
+
+    /// Who dies before the queue hears of anything: what it enqueues is lost.
+    pub async fn dying(&self) -> Context {
+        Context { broker: a_queue(&self.context.clock).await, ..self.context.clone() }
     }
 
     /// How often transactions blocked each other for good; the stage is not to be used after that.
@@ -177,6 +177,15 @@ impl Stage {
     pub async fn notifications(&self, id: Uuid) -> Vec<IncidentNotification> {
         self.context.store.incident_notifications(id).await.unwrap()
     }
+}
+
+async fn a_queue(time: &Arc<dyn Clock>) -> Arc<dyn Broker> {
+    let settings = Settings {
+        queues: ["emails", "default"].map(|name| QueueName::new(name).unwrap()).to_vec(),
+        time: Time::Virtual(Arc::clone(time)),
+        ..Settings::default()
+    };
+    Arc::new(SqliteBroker::open("sqlite::memory:", settings).await.unwrap())
 }
 
 /// Warnings go to `ops`, critical ones to `oncall` and after 15 minutes to `boss` as well; infos are grouped by service.
