@@ -169,8 +169,8 @@ pub async fn a_shutdown_gives_back_what_still_runs_uncharged(stage: &Stage) {
 }
 
 pub async fn a_shutdown_waits_for_what_soon_ends(stage: &Stage) {
-    let runner = stage.runner(|settings| settings.soft = Duration::from_secs(10));
-    let id = stage.enqueue(stage.envelope("debug.sleep", json!({ "ms": 500 }))).await;
+    let runner = stage.runner(|settings| settings.soft = Duration::from_secs(30));
+    let id = stage.enqueue(stage.envelope("debug.sleep", json!({ "ms": 3_000 }))).await;
     stage.until(id, JobState::Running).await;
     assert_eq!(runner.shut_down().await, 0);
     assert_eq!(stage.record(id).await.state, JobState::Completed);
