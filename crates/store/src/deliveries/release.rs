@@ -58,10 +58,12 @@ fn releasing(backend: Backend) -> String {
             let asked = "WITH asked AS (
                  SELECT unhex(value ->> 'mail', '-') AS mail, unhex(value ->> 'job', '-') AS job FROM json_each($1)
              )";
-            // SQLite knows no UPDATE inside a WITH. The second statement finds the rows that the first has moved.
+            // SQLite knows no UPDATE inside a WITH. The second statement finds the rows that the first has moved: they have
+            // their new job, and no note of it yet.
             format!(
                 "{asked} UPDATE deliveries {CHANGE} FROM asked WHERE id = mail AND {releasable} RETURNING {COLUMNS};
-                 {asked} {NOTE} FROM asked JOIN deliveries ON id = mail WHERE job_id = job"
+                 {asked} {NOTE} FROM asked JOIN deliveries ON id = mail
+                 WHERE job_id = job AND NOT EXISTS (SELECT 1 FROM delivery_actions noted WHERE noted.id = job)"
             )
         }
     }

@@ -163,7 +163,9 @@ on_both! {
             // Whoever believed to have it does not any more.
             assert!(!world.store.mark_failed(mail.id, 7, &report, at(5)).await.unwrap());
         }
-        assert!(world.store.release_held(&mine, "again", at(6)).await.unwrap().is_empty());
+        for page in [&mine, &theirs] {
+            assert!(world.store.release_held(page, "again", at(6)).await.unwrap().is_empty());
+        }
         assert!(world.store.release_held(&[], "nothing", at(6)).await.unwrap().is_empty());
     }
 }
