@@ -5,7 +5,7 @@
 //! 2. [`Gate::pass`] is asked for every mail. It answers from what is known; a domain that nobody looked at yet is looked
 //!    at then and there, once for all mails that wait for it.
 //! 3. [`Gate::check`] looks, and writes what follows ([`policy`]): the domain's row, a line of history, a notice to the
-//!    operators when mail begins to be held. When a domain is good, what was held for it is released ([`release`]).
+//!    operators when mail begins to be held. When a domain is good, what was held for it is released (`release`).
 //! 4. Where there is a second relay, [`Gate::pass_by`] is asked before it gets a mail: each relay has a verdict of its own.
 //! 5. [`watch`] sees to it that every domain is looked at when it is due: at the start, hourly, and sooner when something
 //!    is wrong or a receiver complained; and that nothing stays held that may leave.

@@ -1,7 +1,7 @@
 //! How fast the domains of recipients want their mail.
 //!
 //! 1. Nobody is slowed down until a domain says so: 421, or an enhanced code 4.7.x (RFC 3463 §3.8), about a mail.
-//! 2. Then its mails come at half the pace at which they came in the last minute, each in its turn ([`slowed`]). Each
+//! 2. Then its mails come at half the pace at which they came in the last minute, each in its turn (`slowed`). Each
 //!    further word halves again, unless it comes so soon that it may be about mails that were under way already. Other
 //!    domains notice nothing.
 //! 3. Each minute without such a word doubles the pace, until it is beyond what was there before; then it is forgotten.
