@@ -178,6 +178,11 @@ impl State {
             .ok_or_else(|| ApiError::unavailable("No key is configured under which this could be kept (secrets.keys)."))
     }
 
+    /// What stands for an address once it was erased; nothing where no key is configured.
+    pub fn shadow(&self, address: &str) -> Option<String> {
+        self.secrets.as_deref().map(|ring| ring.shadow(address))
+    }
+
     /// What may stand for an address that was erased; nothing where no key is configured.
     pub fn shadows(&self, address: &str) -> Vec<String> {
         self.secrets.as_deref().map(|ring| ring.shadows(address)).unwrap_or_default()

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use job::clock::before;
 use store::{CatchUp, Schedule, TickCause};
 use worker::schedule::Timing;
 
@@ -88,10 +89,6 @@ pub fn jitter(schedule: &Schedule, planned_at: Timestamp) -> Duration {
     let hash = seed.fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3));
     // The low bits of a short input are the best mixed ones; fold the high ones in.
     Duration::from_millis((hash ^ (hash >> 32)) % most)
-}
-
-fn before(now: Timestamp, time: Duration) -> Timestamp {
-    now.checked_sub(time).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]

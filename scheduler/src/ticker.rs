@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use job::clock::before;
 use job::{Clock, IdSource, QueueName};
 use queue::{Broker, Enqueue};
 use store::{
@@ -327,7 +328,7 @@ impl Ticker {
     /// sweep's, which knows whether somebody else has enqueued it meanwhile.
     async fn send_unsent(&mut self) {
         let now = self.now();
-        let fresh = now.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
+        let fresh = before(now, FRESH);
         self.unsent.retain(|(written, _)| *written >= fresh);
         if self.unsent.is_empty() {
             return;

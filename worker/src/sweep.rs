@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
+use job::clock::before;
 use job::{JobId, JobState, Unfinished};
 use queue::{BrokerError, Enqueue, JobRecord};
 use store::{Closed, DeliveryState, Intent, JobEnd, StoreError, TickEnded};
@@ -82,7 +83,7 @@ impl SweepError {
 /// One sweep over all rows that had no news for `quiet_for`.
 pub async fn once(context: &Context, quiet_for: Duration) -> Result<Swept, SweepError> {
     let now = context.clock.now();
-    let silent_since = now.checked_sub(quiet_for).unwrap_or(Timestamp::MIN);
+    let silent_since = before(now, quiet_for);
     let mut swept = Swept::default();
     loop {
         let rows = context.store.stale_intents(quiet_for, PAGE, now).await?;

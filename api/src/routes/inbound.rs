@@ -22,7 +22,6 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
-use worker::Gate;
 use worker::jobs::email_send::EmailSend;
 
 use crate::auth::{Caller, InboundWrite};
@@ -210,15 +209,10 @@ fn learn(report: &Report, delivery: &Delivery) -> Learned {
 
 /// A receiver says that mail of this sender does not authenticate: its domain is looked at again.
 async fn doubt(state: &State, delivery: &Delivery) -> Result<(), ApiError> {
-    let plan = |gate: &Gate| {
-        let plan = gate.plans().find(|plan| plan.senders.contains(&delivery.sender));
-        plan.map(|plan| plan.domain.clone())
-    };
-    if let Some(gate) = &state.gate
-        && let Some(domain) = plan(gate)
-    {
-        tracing::warn!(delivery_id = %delivery.id, domain, "a report speaks of authentication");
-        gate.doubt(state.means(), &domain).await?;
+    let Some(gate) = &state.gate else { return Ok(()) };
+    if let Some(plan) = gate.plans().find(|plan| plan.senders.contains(&delivery.sender)) {
+        tracing::warn!(delivery_id = %delivery.id, domain = plan.domain, "a report speaks of authentication");
+        gate.doubt(state.means(), &plan.domain).await?;
     }
     Ok(())
 }
@@ -237,7 +231,7 @@ fn suppression(
     let lower = delivery.recipient.to_lowercase();
     NewSuppression {
         id: new_id(state),
-        address_hash: state.secrets.as_ref().map(|ring| ring.pseudonym(Purpose::Address, lower.as_bytes())),
+        address_hash: state.shadow(&lower),
         address: lower,
         covers: Covers::All,
         reason,

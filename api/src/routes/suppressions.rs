@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use job::Job;
 use mail::EmailAddress;
 use queue::Enqueue;
-use secrets::Purpose;
 use serde::{Deserialize, Serialize};
 use store::{Added, Covers, Lifting, NewSuppression, Suppression, SuppressionFilter, SuppressionReason, Which};
 use utoipa::ToSchema;
@@ -169,7 +168,7 @@ async fn add(
     let lower = address.as_str().to_lowercase();
     let new = NewSuppression {
         id: state.new_id(&EmailSend::queue()).uuid(),
-        address_hash: state.secrets.as_ref().map(|ring| ring.pseudonym(Purpose::Address, lower.as_bytes())),
+        address_hash: state.shadow(&lower),
         address: lower,
         covers,
         reason: SuppressionReason::Manual,

@@ -78,7 +78,7 @@ async fn unsubscribe(state: &State, mail: &Delivery) -> Result<(), StoreError> {
     let lower = mail.recipient.to_lowercase();
     let new = NewSuppression {
         id: new_id(state),
-        address_hash: state.secrets.as_ref().map(|ring| ring.pseudonym(Purpose::Address, lower.as_bytes())),
+        address_hash: state.shadow(&lower),
         address: lower,
         covers: Covers::Report,
         reason: SuppressionReason::Unsubscribe,

@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use job::{Clock, IdSource, Job, SystemClock};
 use mail::EmailAddress;
 use queue::Enqueue;
-use secrets::Purpose;
 use serde::Serialize;
 use store::{
     Added, Covers, Lifted, Lifting, NewSuppression, Store, Suppression, SuppressionFilter, SuppressionReason, Which,
@@ -225,7 +224,7 @@ async fn add(config: &Config, store: &Store, ids: &IdSource, now: Timestamp, arg
     let ring = keyring(config)?;
     let new = NewSuppression {
         id: ids.next(&EmailSend::queue()).uuid(),
-        address_hash: ring.map(|ring| ring.pseudonym(Purpose::Address, lower.as_bytes())),
+        address_hash: ring.map(|ring| ring.shadow(&lower)),
         address: lower,
         covers: args.covers,
         reason: SuppressionReason::Manual,

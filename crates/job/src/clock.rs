@@ -72,6 +72,13 @@ pub fn truncate(t: Timestamp) -> Timestamp {
     from_ms(t.as_millisecond())
 }
 
+/// `t - by`, held at the first representable instant.
+#[must_use]
+pub fn before(t: Timestamp, by: Duration) -> Timestamp {
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    from_ms(t.as_millisecond().saturating_sub(by))
+}
+
 /// `t + by`, held at the last representable instant.
 #[must_use]
 pub fn after(t: Timestamp, by: Duration) -> Timestamp {

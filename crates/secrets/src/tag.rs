@@ -51,10 +51,14 @@ impl Keyring {
     pub fn pseudonyms(&self, purpose: Purpose, data: &[u8]) -> impl Iterator<Item = String> {
         self.in_turn().map(move |(_, root)| hex(&hmac::sign(&hmac_key(root, purpose), data).as_ref()[..PSEUDONYM]))
     }
-}
 
-impl Keyring {
-    /// What may stand for a person's address, in any case, once it was erased: one a key, the current one first.
+    /// What stands for a person's address, in any case, once it was erased.
+    #[must_use]
+    pub fn shadow(&self, address: &str) -> String {
+        self.pseudonym(Purpose::Address, address.to_lowercase().as_bytes())
+    }
+
+    /// What may stand for it, by each key of the ring, the current one first.
     #[must_use]
     pub fn shadows(&self, address: &str) -> Vec<String> {
         self.pseudonyms(Purpose::Address, address.to_lowercase().as_bytes()).collect()
@@ -97,5 +101,8 @@ mod tests {
         let after = ring(&["k1", "k2"], None);
         assert_ne!(after.pseudonym(Purpose::Address, b"ana@example.com"), before);
         assert!(after.pseudonyms(Purpose::Address, b"ana@example.com").any(|p| p == before));
+        // That of an address does not ask for its case.
+        assert_ne!(after.shadow("Ana@Example.com"), before);
+        assert_eq!(after.shadows("Ana@Example.com"), [after.shadow("ana@example.com"), before]);
     }
 }

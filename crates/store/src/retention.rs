@@ -87,14 +87,21 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn take_out(&self, old: Old, before: Timestamp, now: Timestamp) -> Result<u32, StoreError> {
-        match old {
-            Old::GuestSearches => return self.take_out_guest_searches(before, Old::CHUNK).await,
-            Old::SearchEvents => return self.take_out_search_events(before, Old::CHUNK).await,
-            Old::HourlyQueries => return self.take_out_hourly_queries(before, Old::CHUNK).await,
-            _ => {}
-        }
         let mut session = self.write_one().await?;
         let statement = match old {
+            // These are transactions of their own: what goes is noted for the counts.
+            Old::GuestSearches => {
+                drop(session);
+                return self.take_out_guest_searches(before, Old::CHUNK).await;
+            }
+            Old::SearchEvents => {
+                drop(session);
+                return self.take_out_search_events(before, Old::CHUNK).await;
+            }
+            Old::HourlyQueries => {
+                drop(session);
+                return self.take_out_hourly_queries(before, Old::CHUNK).await;
+            }
             Old::MailContents => session
                 .sql(
                     "UPDATE deliveries SET data = '{}', calendar = NULL, content_removed_at = $3
@@ -167,7 +174,7 @@ impl Store {
                 )
                 .bind(At(before))
                 .bind(i64::from(Old::CHUNK)),
-            Old::GuestSearches | Old::SearchEvents | Old::HourlyQueries | Old::SearchErasures => session
+            Old::SearchErasures => session
                 .sql(
                     "DELETE FROM search_erasures
                      WHERE subject IN (SELECT subject FROM search_erasures WHERE erased_at < $1 LIMIT $2)",

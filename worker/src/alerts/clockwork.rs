@@ -4,7 +4,8 @@
 //! 1. Incidents that were not heard of in time are over.
 //! 2. Groups whose time has come are taken, each by one worker, and tell: messages, mails and throttles in one transaction.
 //! 3. What is held is told where a digest is due.
-//! 4. Messages end with their mails; of those that do not get through another way tells, and what nobody heard is told again.
+//! 4. Messages end with their mails; of those that do not get through another way tells, and what nobody heard is told
+//!    again.
 //! 5. What was written is enqueued. If the process dies before, the sweep enqueues it.
 
 use std::collections::{HashMap, HashSet};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use job::Job;
+use job::clock::before;
 use queue::Enqueue;
 use store::{FlushedGroups, NotificationRef, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -153,9 +155,9 @@ impl Look<'_> {
     async fn fates(&self, looked: &mut Looked) -> Result<(), StoreError> {
         let (store, rules) = (&self.context.store, self.context.alerts.rules());
         store.end_sent_mails(self.now).await?;
-        let before = self.now.checked_sub(QUIET).unwrap_or(Timestamp::MIN);
+        let last_told = before(self.now, QUIET);
         let decide = |trouble: &[store::Trouble]| trouble::tell(rules, trouble, || self.mail_id(), || self.id());
-        let told = store.tell_trouble(before, self.now, decide).await?;
+        let told = store.tell_trouble(last_told, self.now, decide).await?;
         self.enqueue(&told, looked).await;
         store.end_failed_mails(self.now).await?;
         Ok(())

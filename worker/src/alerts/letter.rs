@@ -78,11 +78,12 @@ pub(super) fn of_trouble(title: &str, trouble: &[&Trouble], notification: Uuid, 
         .iter()
         .take(NAMED)
         .map(|one| {
+            let why = one.reason.as_deref().unwrap_or("no reason is known");
             json!({
                 "title": one.notification.title,
                 "severity": one.notification.severity,
                 "way": format!("{} of {}", one.notification.target.channel, one.notification.target.name),
-                "reason": one.reason.as_deref().map_or("no reason is known".to_owned(), |why| cut(&Text(why).to_string(), SUMMARY)),
+                "reason": cut(&Text(why).to_string(), SUMMARY),
             })
         })
         .collect();

@@ -80,18 +80,18 @@ impl AlertRules {
     /// What is told when mail does not get through: the first receiver, of these or of all, that has another way.
     #[must_use]
     pub fn other_way(&self, failed: &str) -> Option<(&str, &Receiver)> {
-        let own = self.receivers.get_key_value(failed).filter(|(_, receiver)| receiver.is_called());
-        own.or_else(|| self.receivers.iter().find(|(_, receiver)| receiver.is_called()))
-            .map(|(name, receiver)| (name.as_str(), receiver))
+        self.way(failed, Receiver::is_called)
     }
-}
 
-impl AlertRules {
     /// Who gets a mail when a webhook or chat takes nothing: the first receiver, of these or of all, that has people.
     #[must_use]
     pub fn mail_way(&self, failed: &str) -> Option<(&str, &Receiver)> {
-        let own = self.receivers.get_key_value(failed).filter(|(_, receiver)| !receiver.emails.is_empty());
-        own.or_else(|| self.receivers.iter().find(|(_, receiver)| !receiver.emails.is_empty()))
+        self.way(failed, |receiver| !receiver.emails.is_empty())
+    }
+
+    fn way(&self, failed: &str, fits: impl Fn(&Receiver) -> bool) -> Option<(&str, &Receiver)> {
+        let own = self.receivers.get_key_value(failed).filter(|(_, receiver)| fits(receiver));
+        own.or_else(|| self.receivers.iter().find(|(_, receiver)| fits(receiver)))
             .map(|(name, receiver)| (name.as_str(), receiver))
     }
 }

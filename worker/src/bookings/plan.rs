@@ -4,14 +4,14 @@
 //!    the clock on the wall does in between.
 //! 2. What was due before this start became known is not made up for: who books a lesson that begins in two hours is not
 //!    reminded of it a day ahead. Nor is what a later version of the booking asks for when its time has passed.
-//! 3. One that was missed is still sent within half its offset, or within 90 s where that is more, and before the start. Of several that are due at the same
-//!    look only the last one is: nobody needs two reminders in one minute.
+//! 3. One that was missed is still sent within half its offset, or within 90 s where that is more, and before the start. Of
+//!    several that are due at the same look only the last one is: nobody needs two reminders in one minute.
 //! 4. Only a booking that is to take place has reminders.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use job::clock::{after, from_ms};
+use job::clock::{after, before};
 use store::{Booking, BookingStatus};
 
 /// So late a reminder may always be: a scan comes each minute, and takes a moment.
@@ -97,12 +97,9 @@ pub fn due(booking: &Booking, defaults: &[Duration], now: Timestamp) -> Option<D
     (now < last.late_from() && now < booking.starts_at).then_some(last)
 }
 
-fn before(start: Timestamp, offset: Duration) -> Timestamp {
-    from_ms(start.as_millisecond().saturating_sub(i64::try_from(offset.as_millis()).unwrap_or(i64::MAX)))
-}
-
 #[cfg(test)]
 mod tests {
+    use job::clock::from_ms;
     use proptest::prelude::*;
     use store::Party;
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use job::Unfinished;
+use job::clock::before;
 use serde::Serialize;
 use store::{Booking, BookingEvent, BookingStatus, DeliveryState, EventFact, EventState, OpenIncidents};
 use tracing::warn;
@@ -131,7 +132,7 @@ impl Tally {
 /// A store or queue that is away is a snooze.
 pub async fn run(context: &Context, dry_run: bool) -> Result<Report, Unfinished> {
     let at = context.clock.now();
-    let since = at.checked_sub(context.bookings.reconcile_window).unwrap_or(Timestamp::MIN);
+    let since = before(at, context.bookings.reconcile_window);
     let mut report = Report { since, at, dry_run, ..Report::default() };
     if !dry_run {
         let swept = sweep::once(context, Duration::ZERO).await.map_err(|e| e.unfinished())?;
@@ -157,7 +158,7 @@ pub async fn run(context: &Context, dry_run: bool) -> Result<Report, Unfinished>
 
 /// Step 4.
 async fn incidents(context: &Context, report: &mut Report) -> Result<(), Unfinished> {
-    let (store, until) = (&context.store, report.at.checked_sub(FRESH).unwrap_or(Timestamp::MIN));
+    let (store, until) = (&context.store, before(report.at, FRESH));
     let found = store.open_incidents(report.since, until).await.map_err(|e| store_failed(&e))?;
     let OpenIncidents { told, muted, due, untold } = found;
     let open = told + muted + due + untold;
@@ -201,7 +202,7 @@ async fn events(context: &Context, report: &mut Report) -> Result<(), Unfinished
             }
             report.mails.count(key, state);
         }
-        let fresh = report.at.checked_sub(FRESH).unwrap_or(Timestamp::MIN);
+        let fresh = before(report.at, FRESH);
         for (n, EventFact { event, .. }) in page.iter().enumerate() {
             *report.events.entry(event.state.to_string()).or_default() += 1;
             let name = || format!("{} version {}", event.booking_id, event.version);

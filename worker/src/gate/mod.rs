@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use job::clock::after;
+use job::clock::{after, before};
 use job::{Clock, IdSource, QueueName};
 use mail::{DkimSigner, Dns};
 use queue::Broker;
@@ -50,6 +50,7 @@ use release::Equipment;
 const BETWEEN_COMPLAINTS: Duration = Duration::from_secs(60);
 /// How long a mail stays held, if nobody checks its domain meanwhile, that was released before.
 const HELD_AGAIN: Duration = Duration::from_mins(5);
+
 /// What the gate works with.
 #[derive(Clone, Copy)]
 pub struct Means<'a> {
@@ -226,7 +227,7 @@ impl Gate {
         if !known.is_some_and(|known| may_leave(plan, &known, now)) {
             return Ok(Released::default());
         }
-        let again = now.checked_sub(HELD_AGAIN).unwrap_or(Timestamp::MIN);
+        let again = before(now, HELD_AGAIN);
         release::held(means, plan, self.equipment.as_ref(), again).await
     }
 

@@ -1,15 +1,16 @@
 //! `store.retention`: takes out of the store what has grown old.
 //!
 //! Enqueued by the schedule `retention`, nightly, with the times of `[ledger.retention]` and `[search.retention]`. Effect:
-//! what mails were filled with, mails, booking events, ticks, silences, incidents and search events that are older than that are gone,
-//! a few hundred rows a statement, so that nobody waits behind it (months of search events at once, where they are partitions).
-//! What it does not finish within its time the next night does.
-//! Mails outlast what the reconciliation looks back over (`reconcile.window`), whatever the arguments say: a mail whose row is
-//! gone would look as if it had never been written, and be sent again.
+//! what mails were filled with, mails, booking events, ticks, silences, incidents and search events that are older than that
+//! are gone, a few hundred rows a statement, so that nobody waits behind it (months of search events at once, where they are
+//! partitions). What it does not finish within its time the next night does.
+//! Mails outlast what the reconciliation looks back over (`reconcile.window`), whatever the arguments say: a mail whose row
+//! is gone would look as if it had never been written, and be sent again.
 //! Twice is harmless: what is gone is gone.
 
 use std::time::Duration;
 
+use job::clock::before;
 use job::{Attempt, Completed, FieldError, Job, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -126,18 +127,18 @@ impl Job for StoreRetention {
         let mut taken = Map::new();
         let mut finished = true;
         let started = context.clock.now();
-        let before = started.checked_sub(asked.search_events).unwrap_or(jiff::Timestamp::MIN);
-        let months = context.store.drop_search_partitions(before).await.map_err(|e| store_failed(&e))?;
+        let oldest = before(started, asked.search_events);
+        let months = context.store.drop_search_partitions(oldest).await.map_err(|e| store_failed(&e))?;
         taken.insert("search_months".to_owned(), months.into());
-        let yesterday = started.checked_sub(2 * DAY).unwrap_or(jiff::Timestamp::MIN);
+        let yesterday = before(started, 2 * DAY);
         let again = context.store.repeat_search_erasures(yesterday).await.map_err(|e| store_failed(&e))?;
         taken.insert("searches_of_erased".to_owned(), again.into());
         for old in Old::ALL {
             let now = context.clock.now();
-            let before = now.checked_sub(asked.kept(old)).unwrap_or(jiff::Timestamp::MIN);
+            let oldest = before(now, asked.kept(old));
             let mut rows = 0_u64;
             loop {
-                let chunk = context.store.take_out(old, before, now).await.map_err(|e| store_failed(&e))?;
+                let chunk = context.store.take_out(old, oldest, now).await.map_err(|e| store_failed(&e))?;
                 rows += u64::from(chunk);
                 if chunk < Old::CHUNK {
                     break;

@@ -5,6 +5,7 @@
 //! 3. Windows are counted, the oldest first: those that are wanted.
 
 use jiff::Timestamp;
+use job::clock::before;
 use job::{Job, Unfinished};
 use serde::Serialize;
 use store::{DirtyWindow, Granularity};
@@ -54,7 +55,7 @@ pub async fn roll_up(context: &Context, wanted: Wanted, enough: impl Fn() -> boo
     let queue = SearchRollup::queue();
     let token = || context.ids.next(&queue).uuid();
     if let Wanted::All(from, _) = wanted {
-        let oldest = now.checked_sub(context.search.countable_for).unwrap_or(Timestamp::MIN);
+        let oldest = before(now, context.search.countable_for);
         if Granularity::Day.floor(from) < oldest {
             let kept = job::duration::format(context.search.countable_for);
             return Err(Unfinished::fail(format!(

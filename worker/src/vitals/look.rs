@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use job::JobState;
-use job::clock::after;
+use job::clock::{after, before};
 use queue::{Broker, BrokerError, Filter, QueueStats};
 use store::StoreError;
 
@@ -120,7 +120,7 @@ fn slow(stats: &QueueStats, rules: &WatchRules) -> Option<Notice> {
 
 /// Whether so many died lately as are too many.
 async fn many_dead(broker: &dyn Broker, stats: &QueueStats, rules: &WatchRules) -> Result<bool, BrokerError> {
-    let since = broker.now().await?.checked_sub(rules.window).unwrap_or(Timestamp::MIN);
+    let since = before(broker.now().await?, rules.window);
     let filter = Filter { queue: Some(stats.queue.clone()), state: Some(JobState::Dead), kind: None };
     let (mut lately, mut cursor) = (0_u32, None);
     for _ in 0..PAGES {
@@ -144,7 +144,7 @@ async fn many_dead(broker: &dyn Broker, stats: &QueueStats, rules: &WatchRules) 
 
 async fn mails(context: &Context, rules: &WatchRules, now: Timestamp, seen: &mut Seen) -> Result<(), StoreError> {
     seen.looked.extend([MAIL_FAILING, MAIL_HELD]);
-    let since = now.checked_sub(rules.window).unwrap_or(Timestamp::MIN);
+    let since = before(now, rules.window);
     let vitals = context.store.mail_vitals(since).await?;
     let bad = vitals.failed + vitals.unknown;
     if bad >= u64::from(rules.failed_mails) {

@@ -13,7 +13,8 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn search(id: &str, at: Timestamp) -> NewSearch {
+/// A stranger's search.
+pub fn search(id: &str, at: Timestamp) -> NewSearch {
     NewSearch {
         id: EventId::new(id),
         at,

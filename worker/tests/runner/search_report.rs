@@ -8,12 +8,13 @@ use mail::Verdict;
 use queue::JobRecord;
 use serde_json::{Value, json};
 use store::{
-    Category, Delivery, DeliveryFilter, DeliveryState, Device, EventId, IncidentFilter, IncidentState, InteractionKind,
+    Category, Delivery, DeliveryFilter, DeliveryState, EventId, IncidentFilter, IncidentState, InteractionKind,
     NewDelivery, NewInteraction, NewSearch,
 };
 use worker::search_report::ReportRules;
 
 use crate::mails::Post;
+use crate::search::search as stranger;
 use crate::stage::{Stage, queue, share};
 
 const READERS: [&str; 2] = ["ops@example.com", "Ana@example.com"];
@@ -75,21 +76,7 @@ async fn each_reader_gets_one_whoever_asks_again_and_however_often() {
 async fn searched(post: &Post, day: &str, count: usize, zero: usize, booked: usize) {
     let at: Timestamp = format!("{day}T10:00:00Z").parse().unwrap();
     let id = |what: &str, n: usize| EventId::new(&format!("{day}-{what}-{n}"));
-    let search = |n: usize| NewSearch {
-        id: id("s", n),
-        at,
-        subject: None,
-        session: None,
-        guest: true,
-        consent: false,
-        query: "piano".to_owned(),
-        kind: "text".to_owned(),
-        device: Device::Other,
-        results: u32::from(n >= zero),
-        filters: None,
-        referrer: None,
-        network: None,
-    };
+    let search = |n: usize| NewSearch { id: id("s", n), results: u32::from(n >= zero), ..stranger("", at) };
     let book = |n: usize| NewInteraction {
         id: id("b", n),
         at,

@@ -6,6 +6,7 @@ use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use job::clock::before;
 use serde::Serialize;
 use store::{Granularity, QuerySort, SearchQuery};
 use utoipa::ToSchema;
@@ -114,11 +115,6 @@ fn whole(from: Timestamp, to: Timestamp, hourly_from: Timestamp) -> (Timestamp, 
     let (from, to) = stretch(Granularity::Hour);
     let length = Duration::from_millis((to.as_millisecond() - from.as_millisecond()).unsigned_abs());
     if before(from, length) < hourly_from { stretch(Granularity::Day) } else { (from, to) }
-}
-
-fn before(at: Timestamp, time: Duration) -> Timestamp {
-    let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    job::clock::from_ms(at.as_millisecond().saturating_sub(ms))
 }
 
 fn table(items: &[QueryView]) -> Response {

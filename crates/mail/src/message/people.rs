@@ -1,15 +1,15 @@
 //! The people of a message in its header: From, To, Cc and Reply-To. Written here and not by the builder, which leaves names
 //! with a full stop unquoted (RFC 5322 §3.2.3) and knows no address beyond ASCII.
 //!
-//! Such an address's own reader gets it as it is (RFC 6532 §3.2): their server takes UTF-8, or it would not have such an address. Other
-//! readers of the same mail may be where no server does; to them it is shown as words in an empty group (RFC 6857 §3.1.8),
-//! which is ASCII: their copy arrives, whoever else was written to.
+//! Such an address's own reader gets it as it is (RFC 6532 §3.2): their server takes UTF-8, or it would not have such an
+//! address. Other readers of the same mail may be where no server does; to them it is shown as words in an empty group
+//! (RFC 6857 §3.1.8), which is ASCII: their copy arrives, whoever else was written to.
 
 use super::words;
+use crate::address::Mailbox;
 
 /// What a word of a name may be made of without quotes, beside letters and digits (RFC 5322 §3.2.3).
 const ATOM: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
-use crate::address::Mailbox;
 
 /// The mailboxes as the value of a field, one a line.
 pub(super) fn people_field(people: &[Mailbox], utf8: bool) -> String {

@@ -13,7 +13,8 @@ use crate::people::ERASED_ADDRESS;
 
 impl Store {
     /// Makes `party` the recipient of a mail that the attempt under `lease_token` has begun, before its body. Answers
-    /// `false`, and changes nothing, if the mail is another attempt's or further than that, or its reader was erased. Repeating it is harmless.
+    /// `false`, and changes nothing, if the mail is another attempt's or further than that, or its reader was erased.
+    /// Repeating it is harmless.
     ///
     /// # Errors
     /// As the database says.

@@ -86,7 +86,8 @@ impl Store {
         // A key that was forgotten may be taken anew by another call while this one waits for its row.
         while !insert(&mut session, new, now).await? {
             let key = new.idempotency_key.as_deref().unwrap_or_default();
-            let there = find(&mut session, key).await?;
+            // None: it was forgotten in this very moment, and is free.
+            let Some(there) = find(&mut session, key).await? else { continue };
             let fresh = now.duration_since(there.created_at) < REMEMBERED;
             if fresh && new.payload_hashes.iter().any(|hash| hash.as_bytes() == there.payload_hash) {
                 let deliveries = of_email(&mut session, there.id).await?;
@@ -138,13 +139,12 @@ async fn insert(session: &mut Session, new: &NewEmail, now: Timestamp) -> Result
     Ok(written > 0)
 }
 
-async fn find(session: &mut Session, key: &str) -> Result<There, StoreError> {
+async fn find(session: &mut Session, key: &str) -> Result<Option<There>, StoreError> {
     session
         .sql("SELECT id, payload_hash, send_at, created_at FROM emails WHERE idempotency_key = $1")
         .bind(key)
         .optional()
-        .await?
-        .ok_or_else(|| StoreError::Corrupt("an email is neither written nor there".to_owned()))
+        .await
 }
 
 /// The deliveries of an email, in the order in which they were made.

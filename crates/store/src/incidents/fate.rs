@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::again;
 use super::rows::list;
+use super::trouble::one_at_a_time;
 use crate::db::{At, Record, Row, Store};
 use crate::deliveries::DeliveryState;
 use crate::error::StoreError;
@@ -63,8 +64,7 @@ impl Store {
     /// As the database says.
     pub async fn end_failed_mails(&self, now: Timestamp) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
-        // One at a time: the row of the storm stands for the whole clockwork.
-        transaction.sql("UPDATE alert_storm SET id = id WHERE id = 1").run().await?;
+        one_at_a_time(&mut transaction).await?;
         let unsent: Vec<Unsent> = transaction
             .sql(
                 "SELECT n.id, d.state FROM alert_notifications n JOIN deliveries d ON d.id = n.delivery_id

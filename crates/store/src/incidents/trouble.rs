@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use super::flush::{FlushedGroups, to_post};
 use super::notification::{self, NewNotification, Notification, notification_columns};
 use super::rows::list;
-use crate::db::{At, Record, Row, Store};
+use crate::db::{At, Record, Row, Session, Store};
 use crate::deliveries::{self, DeliveryState, NewDelivery};
 use crate::error::StoreError;
 
@@ -83,8 +83,7 @@ impl Store {
             return Ok(FlushedGroups::default());
         }
         let mut transaction = self.begin().await?;
-        // One at a time: the row of the storm stands for the whole clockwork.
-        transaction.sql("UPDATE alert_storm SET id = id WHERE id = 1").run().await?;
+        one_at_a_time(&mut transaction).await?;
         let last: Option<LastTold> = transaction
             .sql(
                 "SELECT MAX(trouble_told_at) AS told FROM alert_notifications
@@ -111,4 +110,11 @@ impl Store {
         transaction.commit().await?;
         Ok(FlushedGroups { mails, posts: to_post(&messages), ..FlushedGroups::default() })
     }
+}
+
+/// Waits for whoever else looks after messages that do not get through, until the transaction ends: the row of the storm
+/// stands for all of the clockwork.
+pub(super) async fn one_at_a_time(session: &mut Session) -> Result<(), StoreError> {
+    session.sql("UPDATE alert_storm SET id = id WHERE id = 1").run().await?;
+    Ok(())
 }

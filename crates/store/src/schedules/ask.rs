@@ -59,7 +59,8 @@ impl Store {
     }
 
     /// Writes ticks for instants that have passed; those that have one stay as they are. Where the schedule lets no two
-    /// jobs run at a time they wait, one behind the other, and behind what is planned. Answers the new ones; `None` if there is no such schedule.
+    /// jobs run at a time they wait, one behind the other, and behind what is planned. Answers the new ones; `None` if there
+    /// is no such schedule.
     ///
     /// # Errors
     /// As the database says.

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::marks::{self, Mark};
 use super::rules::{CLOCKS_APART, SearchRules, before, ms};
 use super::window::{Granularity, from_ms};
-use crate::db::{At, Backend, Record, Row, Store};
+use crate::db::{At, Backend, Record, Row, Statement, Store};
 use crate::error::StoreError;
 
 /// Which orphans just became such: two roll-ups are 5 minutes apart.
@@ -92,6 +92,13 @@ struct Place(Timestamp, Timestamp, Uuid);
 impl Record for Place {
     fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self(row.nth::<At>(0)?.into(), row.nth::<At>(1)?.into(), row.nth(2)?))
+    }
+}
+
+impl Statement<'_> {
+    /// The three of a place.
+    fn bind_place(self, place: Place) -> Self {
+        self.bind(At(place.0)).bind(At(place.1)).bind(place.2)
     }
 }
 
@@ -170,9 +177,7 @@ impl Store {
                  ORDER BY {columns} LIMIT {PIECE}"
             )))
             .unprepared()
-            .bind(At(after.0))
-            .bind(At(after.1))
-            .bind(after.2)
+            .bind_place(after)
             .all()
             .await?;
         let Some(last) = piece.last().copied() else { return Ok(None) };
@@ -182,12 +187,8 @@ impl Store {
             .unprepared()
             .bind(ms(rules.attribution))
             .bind(ms(CLOCKS_APART))
-            .bind(At(after.0))
-            .bind(At(after.1))
-            .bind(after.2)
-            .bind(At(last.0))
-            .bind(At(last.1))
-            .bind(last.2)
+            .bind_place(after)
+            .bind_place(last)
             .all()
             .await?;
         let mut hours: BTreeSet<Timestamp> = found.iter().flat_map(Resolved::hours).collect();
@@ -201,12 +202,8 @@ impl Store {
                 .unprepared()
                 .bind(At(now))
                 .bind(At(before(now, rules.orphan_after)))
-                .bind(At(after.0))
-                .bind(At(after.1))
-                .bind(after.2)
-                .bind(At(last.0))
-                .bind(At(last.1))
-                .bind(last.2)
+                .bind_place(after)
+                .bind_place(last)
                 .all()
                 .await?;
             hours.extend(orphaned.iter().map(|Orphaned(at)| Granularity::Hour.floor(*at)));

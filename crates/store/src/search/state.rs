@@ -4,6 +4,7 @@
 //! find because it was gone, it then knows to be gone.
 
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 
 use crate::db::{At, Record, Row, Session};
 use crate::error::StoreError;
@@ -62,26 +63,16 @@ pub(super) async fn draw_turn(session: &mut Session) -> Result<i64, StoreError> 
 
 /// Notes that events from before `until` go.
 pub(super) async fn events_go(session: &mut Session, until: Timestamp) -> Result<(), StoreError> {
-    session
-        .sql(
-            "UPDATE search_state SET events_until = $1
-             WHERE one = 1 AND (events_until IS NULL OR events_until < $1)",
-        )
-        .bind(At(until))
-        .run()
-        .await?;
-    Ok(())
+    gone_until(session, "events_until", until).await
 }
 
 /// Notes that what was counted of queries by the hour goes, from before `until`.
 pub(super) async fn queries_go(session: &mut Session, until: Timestamp) -> Result<(), StoreError> {
-    session
-        .sql(
-            "UPDATE search_state SET queries_until = $1
-             WHERE one = 1 AND (queries_until IS NULL OR queries_until < $1)",
-        )
-        .bind(At(until))
-        .run()
-        .await?;
+    gone_until(session, "queries_until", until).await
+}
+
+async fn gone_until(session: &mut Session, column: &'static str, until: Timestamp) -> Result<(), StoreError> {
+    let text = format!("UPDATE search_state SET {column} = $1 WHERE one = 1 AND ({column} IS NULL OR {column} < $1)");
+    session.sql(AssertSqlSafe(text)).bind(At(until)).run().await?;
     Ok(())
 }

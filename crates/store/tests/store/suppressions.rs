@@ -37,6 +37,17 @@ fn by(actor: &str) -> Lifting<'_> {
     Lifting { actor, shadows: &shadows, new_id: &fresh_id }
 }
 
+fn bounce(delivery_id: Uuid) -> DeliveryEvent {
+    DeliveryEvent {
+        delivery_id,
+        at: at(5),
+        kind: DeliveryEventKind::Bounce,
+        verified: true,
+        status: Some("5.1.1".to_owned()),
+        text: Some("no such user".to_owned()),
+    }
+}
+
 async fn holds(world: &World, address: &str, category: Category) -> bool {
     world.store.find_suppression(address, &[], category).await.unwrap().is_some()
 }
@@ -188,14 +199,7 @@ on_both! {
     async fn a_report_and_what_follows_from_it_are_one(world) {
         let store = &world.store;
         let row = world.mail("m").await;
-        let event = DeliveryEvent {
-            delivery_id: row.id,
-            at: at(5),
-            kind: DeliveryEventKind::Bounce,
-            verified: true,
-            status: Some("5.1.1".to_owned()),
-            text: None,
-        };
+        let event = bounce(row.id);
         let new = suppression("ana@example.com", Covers::All);
         // What cannot be written takes the report along: handed in again it has its effect.
         let other = suppression("ben@example.com", Covers::All);
@@ -212,14 +216,7 @@ on_both! {
 
     async fn a_report_is_written_down_once(world) {
         let row = world.mail("m").await;
-        let event = DeliveryEvent {
-            delivery_id: row.id,
-            at: at(5),
-            kind: DeliveryEventKind::Bounce,
-            verified: true,
-            status: Some("5.1.1".to_owned()),
-            text: Some("no such user".to_owned()),
-        };
+        let event = bounce(row.id);
         assert!(world.store.add_delivery_event(fresh_id(), &event, b"raw").await.unwrap());
         assert!(!world.store.add_delivery_event(fresh_id(), &event, b"raw").await.unwrap());
         assert_eq!(world.store.delivery_events(row.id).await.unwrap(), std::slice::from_ref(&event));

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use mail::report::is_bad_address;
 use mail::{EmailAddress, SendError, SendPhase};
-use secrets::Purpose;
 use store::{Covers, Delivery, ERASED_ADDRESS, NewSuppression, Suppression, SuppressionReason};
 use telemetry::redact::Text;
 use tracing::{info, warn};
@@ -22,10 +21,8 @@ impl Send<'_> {
             return Err(Halt::Suppressed("the person was erased".to_owned()));
         }
         let address = delivery.recipient.to_lowercase();
-        let hashes: Vec<String> = match &self.context.secrets {
-            Some(ring) => ring.shadows(&address),
-            None => Vec::new(),
-        };
+        let ring = self.context.secrets.as_ref();
+        let hashes = ring.map(|ring| ring.shadows(&address)).unwrap_or_default();
         match self.context.store.find_suppression(&address, &hashes, delivery.category).await {
             Ok(None) => Ok(()),
             Ok(Some(found)) => Err(Halt::Suppressed(why(&found))),
@@ -50,7 +47,7 @@ impl Send<'_> {
         let ring = self.context.secrets.as_ref();
         let new = NewSuppression {
             id: self.new_id(),
-            address_hash: ring.map(|ring| ring.pseudonym(Purpose::Address, address.as_bytes())),
+            address_hash: ring.map(|ring| ring.shadow(&address)),
             address,
             covers: Covers::All,
             reason: SuppressionReason::HardBounce,
