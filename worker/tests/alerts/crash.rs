@@ -2,23 +2,24 @@
 //! twice.
 //!
 //! A look is dropped after so many of its steps, one more each round, as a killed process drops it: what it committed stays,
-//! what it did not is gone, and the queue never hears of it. A step ends where it waits for the database or the queue. Then the next worker goes on.
+//! what it did not is gone, and the queue never hears of it. A step ends where it waits for the database or the queue. Then
+//! the next worker goes on. Processes that are killed are in `killed`.
 
 use std::future::Future;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use alerting::Alert;
 use alerting::Severity::Critical;
-use alerting::{Alert, RouteSpec, Routes};
 use job::{JobId, JobState};
 use store::{Delivery, NotificationState};
 use testkit::wait_until;
-use worker::alerts::{AlertRules, Storm, clockwork};
+use worker::alerts::clockwork;
 use worker::sweep;
 
 use crate::on_both;
-use crate::stage::{MINUTE, Stage, rules};
+use crate::stage::{MINUTE, Stage};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -46,19 +47,6 @@ impl Stage {
     async fn has_job(&self, mail: &Delivery) -> bool {
         let job = self.context.broker.get(JobId::from_uuid(mail.job_id)).await.unwrap();
         job.is_some_and(|job| job.state == JobState::Available)
-    }
-
-    /// Everything at once to one person, for as long as it takes.
-    fn without_limits(&mut self) {
-        let root = RouteSpec {
-            receiver: Some("ops".to_owned()),
-            group_wait: Some(Duration::ZERO),
-            repeat_interval: Some(Duration::from_hours(24 * 31)),
-            ..RouteSpec::default()
-        };
-        let storm = Storm { incidents_per_minute: 100_000, ..rules().storm };
-        let routes = Routes::build(&root, &|_| true).unwrap();
-        self.play_by(AlertRules { routes, storm, mails_per_hour: 10_000, ..rules() });
     }
 }
 

@@ -6,6 +6,7 @@ mod crash;
 mod gathered;
 mod hook;
 mod hostile;
+mod killed;
 mod life;
 mod mails;
 mod posts;

@@ -15,7 +15,7 @@ use testkit::{Database, janitor};
 use uuid::Uuid;
 use worker::Context;
 use worker::alerts::clockwork::{self, Looked};
-use worker::alerts::{Accepted, AlertRules, Intake, Receiver};
+use worker::alerts::{Accepted, AlertRules, Intake, Receiver, Storm};
 
 pub const MINUTE: u64 = 60;
 pub const HOUR: u64 = 3600;
@@ -48,7 +48,17 @@ impl Stage {
     async fn over(url: &str, database: Option<Database>) -> Self {
         let store = Store::open(&StoreConfig::new(url)).await.unwrap();
         store.migrate().await.unwrap();
-        let clock = ManualClock::at("2027-03-01T09:00:00Z".parse().unwrap());
+        let stage = Self::on(store, url, "2027-03-01T09:00:00Z".parse().unwrap()).await;
+        Self { database, ..stage }
+    }
+
+    /// On a store that another process has made; with a queue of its own.
+    pub async fn beside(url: &str, now: Timestamp) -> Self {
+        Self::on(Store::open(&StoreConfig::new(url)).await.unwrap(), url, now).await
+    }
+
+    async fn on(store: Store, url: &str, now: Timestamp) -> Self {
+        let clock = ManualClock::at(now);
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
         let broker = a_queue(&time).await;
         let ids = Arc::new(IdSource::new(Arc::clone(&time)));
@@ -57,7 +67,7 @@ impl Stage {
             public_url: "https://post.test".to_owned(),
             ..Context::new(store, broker, ids, time)
         };
-        let mut stage = Self { clock, context, url: url.to_owned(), database };
+        let mut stage = Self { clock, context, url: url.to_owned(), database: None };
         stage.play_by(rules());
         stage
     }
@@ -66,6 +76,19 @@ impl Stage {
     pub fn play_by(&mut self, rules: AlertRules) {
         let ids = Arc::clone(&self.context.ids);
         self.context.alerts = Intake::new(self.context.store.clone(), Arc::new(rules), ids);
+    }
+
+    /// Everything at once to one person, for as long as it takes.
+    pub fn without_limits(&mut self) {
+        let root = RouteSpec {
+            receiver: Some("ops".to_owned()),
+            group_wait: Some(Duration::ZERO),
+            repeat_interval: Some(Duration::from_hours(24 * 31)),
+            ..RouteSpec::default()
+        };
+        let storm = Storm { incidents_per_minute: 100_000, ..rules().storm };
+        let routes = Routes::build(&root, &|_| true).unwrap();
+        self.play_by(AlertRules { routes, storm, mails_per_hour: 10_000, ..rules() });
     }
 
     /// What another process on the same store has.
@@ -87,6 +110,10 @@ impl Stage {
             Some(database) => database.deadlocks().await,
             None => 0,
         }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     pub fn now(&self) -> Timestamp {
