@@ -35,6 +35,16 @@ pub mod heartbeats {
     pub use crate::routes::heartbeats::HeartbeatView;
 }
 
+/// Jobs as they are shown: the command line shows the same.
+pub mod jobs {
+    pub use crate::routes::jobs::view::{JobSummary, JobView};
+}
+
+/// Queues as they are shown: the command line shows the same.
+pub mod queues {
+    pub use crate::routes::queues::QueueView;
+}
+
 /// Schedules as they are shown: the command line shows the same.
 pub mod schedules {
     pub use crate::routes::schedules::view::{Asked, BackfillView, CalledOff, FireView, ScheduleView, TickView};

@@ -28,7 +28,7 @@ pub struct KindEntry {
     pub timeout: Duration,
     /// Whether only the platform itself, or a key with `jobs:internal`, may enqueue it.
     pub internal: bool,
-    /// Whether its arguments tell of people: they are not shown over the API.
+    /// Whether its arguments tell of people: see [`Registry::shows_args`].
     pub private: bool,
     /// When a failed attempt is tried again.
     pub retry: RetryPolicy,
@@ -144,6 +144,12 @@ impl Registry {
     #[must_use]
     pub fn find(&self, kind: &Kind) -> Option<&KindEntry> {
         self.kinds.get(kind)
+    }
+
+    /// Whether a job's arguments may be shown: those of a kind that tell of people are not.
+    #[must_use]
+    pub fn shows_args(&self, kind: &Kind) -> bool {
+        self.find(kind).is_none_or(|entry| !entry.private)
     }
 
     /// All entries, by name.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
+use api::queues::QueueView;
 use config::Config;
 use job::{JobState, QueueName};
 use queue::{Broker, QueueStats};
@@ -10,7 +11,7 @@ use queue::{Broker, QueueStats};
 use super::load;
 use super::reach::{at_queue, known_queues, must_be_known, queue};
 use crate::cli::Globals;
-use crate::output::{Cell, Colour, Column, List, QueueView, Table, print, print_json, print_table, short};
+use crate::output::{Cell, Colour, Column, List, Table, print, print_json, print_table, short};
 use crate::wire::queue_names;
 
 /// What to do.

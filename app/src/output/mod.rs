@@ -15,7 +15,7 @@ pub use age::{ago, bytes, relative, short};
 pub use progress::Progress;
 pub use style::{Colour, Style, state_colour};
 pub use table::{Cell, Column, Table, fields, wrap};
-pub use view::{Accepted, JobSummary, JobView, KeyView, List, QueueView};
+pub use view::{KeyView, List};
 
 use std::io::{ErrorKind, IsTerminal, Write};
 

@@ -80,6 +80,24 @@ async fn one_job_is_shown_with_its_history() {
 }
 
 #[tokio::test]
+async fn what_the_arguments_of_a_job_tell_of_people_is_not_shown() {
+    on_both(async |place| {
+        let search = json!({
+            "id": {"k": "01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77"}, "at": 1_796_100_000_000_i64, "subject": "user:emily", "guest": false, "consent": true,
+            "query": "piano for Emily", "kind": "instructor", "device": "mobile", "results": 3,
+        });
+        let args = json!({"received_at": "2026-12-01T09:00:00Z", "searches": [search]}).to_string();
+        let job = id(&place.ok(&["enqueue", "search.ingest", &args]).await);
+        let out = place.ok(&["jobs", "show", &job]).await;
+        assert!(out.contains("not shown: they tell of people") && !out.to_lowercase().contains("emily"), "{out}");
+        let view = place.json(&["jobs", "show", &job]).await;
+        assert_eq!((&view["kind"], &view["args"]), (&json!("search.ingest"), &Value::Null));
+        assert!(!view.to_string().contains("emily"), "{view}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn several_jobs_are_cancelled_each_for_itself() {
     on_both(async |place| {
         let (one, two) = (enqueue(&place, &[]).await, enqueue(&place, &["--delay", "1h"]).await);

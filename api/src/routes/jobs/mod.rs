@@ -5,7 +5,7 @@ mod batch;
 mod create;
 mod read;
 mod request;
-mod view;
+pub(crate) mod view;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -78,9 +78,7 @@ pub(super) fn job_id(text: &str) -> Result<JobId, ApiError> {
 /// The job, or 404.
 pub(super) async fn view(state: &State, id: JobId) -> Result<JobView, ApiError> {
     let record = state.broker.get(id).await?.ok_or_else(|| no_such(id))?;
-    let kind = record.envelope.as_ref().ok().map(|envelope| &envelope.kind);
-    let is_private = kind.and_then(|kind| state.registry.find(kind)).is_some_and(|entry| entry.private);
-    Ok(JobView::of(record, !is_private))
+    Ok(JobView::of(record, &state.registry))
 }
 
 /// 404 for a job.

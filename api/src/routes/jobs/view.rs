@@ -6,6 +6,7 @@ use queue::{JobRecord, PastError};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
+use worker::Registry;
 
 /// A job in a list: without arguments and result, which may be large.
 #[derive(Debug, Serialize, ToSchema)]
@@ -129,8 +130,9 @@ impl From<&JobRecord> for JobSummary {
 }
 
 impl JobView {
-    /// The job; without its arguments, unless they may be shown.
-    pub(super) fn of(record: JobRecord, with_args: bool) -> Self {
+    /// The job; its arguments only if `registry` has them shown.
+    #[must_use]
+    pub fn of(record: JobRecord, registry: &Registry) -> Self {
         let summary = JobSummary::from(&record);
         let unreadable = record.envelope.as_ref().err().map(WireError::to_string);
         let read = record.envelope.ok();
@@ -139,7 +141,7 @@ impl JobView {
             timeout: read.as_ref().map(|e| job::duration::format(e.timeout)),
             unique_for: read.as_ref().filter(|e| !e.unique_for.is_zero()).map(|e| job::duration::format(e.unique_for)),
             traceparent: read.as_ref().and_then(|e| e.trace_parent.clone()),
-            args: read.filter(|_| with_args).map(|e| e.args),
+            args: read.filter(|e| registry.shows_args(&e.kind)).map(|e| e.args),
             attempts: record.errors.into_iter().map(FailedAttempt::from).collect(),
             result: record.result.map(as_json),
             snoozed: record.snoozed,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use api::enqueue::Accepted;
 use config::Config;
 use jiff::Timestamp;
 use job::clock::{after, truncate};
@@ -25,7 +26,7 @@ use worker::{KindEntry, Registry};
 use super::reach::{at_queue, must_be_known, queue_or_new};
 use super::{Usage, load};
 use crate::cli::Globals;
-use crate::output::{Accepted, print, print_json, relative};
+use crate::output::{print, print_json, relative};
 use crate::wire;
 
 /// The largest arguments of one job, in bytes: as in the API.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use api::jobs::JobSummary;
 use config::Config;
 use jiff::Timestamp;
 use job::{Clock, JobState, Kind, QueueName, SystemClock};
@@ -11,7 +12,7 @@ use queue::{Broker, BrokerError, Cursor, Filter, JobRecord, Page};
 use crate::commands::Usage;
 use crate::commands::reach::{known_queues, must_be_known};
 use crate::output::{
-    Cell, Colour, Column, JobSummary, List, Table, ago, hint, one_line, print_json, print_table, relative, state_colour,
+    Cell, Colour, Column, List, Table, ago, hint, one_line, print_json, print_table, relative, state_colour,
 };
 
 /// Which jobs.

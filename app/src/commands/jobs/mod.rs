@@ -40,7 +40,7 @@ pub async fn run(globals: &Globals, args: &Args) -> anyhow::Result<ExitCode> {
     let broker = queue(&config).await.map_err(|e| at_queue(e, &config))?;
     let done = match &args.command {
         Command::List(args) => list::run(&config, &*broker, args).await,
-        Command::Show(args) => show::run(&*broker, args).await,
+        Command::Show(args) => show::run(&config, &*broker, args).await,
         Command::Cancel(args) => act::cancel(&*broker, args).await,
         Command::Retry(args) => act::retry(&config, &broker, args).await,
     };

@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use api::jobs::JobView;
+use config::Config;
 use jiff::Timestamp;
 use job::{Clock, JobId, SystemClock};
 use queue::{Broker, JobRecord};
 use serde_json::Value;
+use worker::Registry;
 
 use super::list::{times, when};
-use crate::output::{Colour, JobView, Style, ago, fields, one_line, print, print_json, relative, state_colour};
+use crate::output::{Colour, Style, ago, fields, one_line, print, print_json, relative, state_colour};
 
 /// Which job.
 #[derive(Debug, clap::Args)]
@@ -26,20 +29,21 @@ pub struct Args {
 }
 
 /// Runs it.
-pub async fn run(broker: &dyn Broker, args: &Args) -> anyhow::Result<ExitCode> {
+pub async fn run(config: &Config, broker: &dyn Broker, args: &Args) -> anyhow::Result<ExitCode> {
     let job = broker.get(args.id).await?.ok_or_else(|| {
         anyhow!("there is no job {}; those that ended are kept for a while only ([queue.retention])", args.id)
     })?;
+    let registry = Registry::standard(config.debug.kinds);
     if args.json {
-        print_json(&JobView::from(job))?;
+        print_json(&JobView::of(job, &registry))?;
     } else {
-        print(&page(&job, SystemClock.now(), Style::of_stdout()))?;
+        print(&page(&job, &registry, SystemClock.now(), Style::of_stdout()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// All of it, for people: what is absent is left out.
-fn page(job: &JobRecord, now: Timestamp, style: Style) -> String {
+fn page(job: &JobRecord, registry: &Registry, now: Timestamp, style: Style) -> String {
     let state = style.paint(state_colour(job.state), job.state.as_str());
     let mut said: Vec<(&str, String)> = vec![("job", job.id.to_string())];
     let instant = |at: Timestamp| {
@@ -85,7 +89,10 @@ fn page(job: &JobRecord, now: Timestamp, style: Style) -> String {
             said.push(("tags", one_line(&e.tags.join(", "))));
         }
         said.extend(e.trace_parent.as_ref().map(|trace| ("trace", one_line(trace))));
-        said.push(("args", json(e.args.get())));
+        said.push(match registry.shows_args(&e.kind) {
+            true => ("args", json(e.args.get())),
+            false => ("args", style.paint(Colour::Dim, "not shown: they tell of people")),
+        });
     }
     said.extend(job.snoozed.as_ref().map(|why| ("put off", one_line(why))));
     said.extend(job.result.as_ref().map(|result| ("result", json(result))));
