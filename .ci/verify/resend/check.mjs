@@ -81,7 +81,9 @@ assert.equal(nobody.error.name, "invalid_api_key");
 assert.equal((await resend.emails.get("00000000-0000-0000-0000-000000000000")).error.name, "not_found");
 
 // What arrived.
-const mails = await (await fetch(`${base}/mailbox/messages`)).json();
+let mails = [];
+for (const end = Date.now() + 60_000; mails.length < 4 && Date.now() < end; await new Promise((on) => setTimeout(on, 50)))
+  mails = await (await fetch(`${base}/mailbox/messages`)).json();
 const to = mails.map((mail) => mail.to).sort();
 assert.deepEqual(to, ["ana@people.example", "ana@people.example", "b1@people.example", "ben@people.example"]);
 for (const mail of mails) assert.deepEqual([mail.spf, mail.dkim, mail.dmarc], ["pass", "pass", "pass"]);

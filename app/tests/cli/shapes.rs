@@ -25,6 +25,10 @@ impl Dev {
             .env("POSTRIDER__SCHEDULES__REMINDERS__ENABLED", "false")
             .env("POSTRIDER__SCHEDULES__RECONCILE__ENABLED", "false")
             .env("POSTRIDER__SCHEDULES__DOMAINS__ENABLED", "false")
+            .env("POSTRIDER__SCHEDULES__SEARCH_ROLLUP__ENABLED", "false")
+            .env("POSTRIDER__SCHEDULES__SEARCH_REPORT_DAILY__ENABLED", "false")
+            .env("POSTRIDER__SCHEDULES__SEARCH_REPORT_WEEKLY__ENABLED", "false")
+            .env("POSTRIDER__SCHEDULES__RETENTION__ENABLED", "false")
             .spawn();
         process.ready(port, "/readyz", Duration::from_secs(30)).await;
         Self { place, port, _process: process }

@@ -91,16 +91,15 @@ impl Big {
         let mut open = jobs;
         let mut moved = Instant::now();
         let mut longest_pause = Duration::ZERO;
-        wait_until("all have ended", DRAIN * 2, async || {
+        wait_until("all have ended", DRAIN * 6, async || {
             let stats = self.broker.stats().await.unwrap();
             let debug = stats.iter().find(|stats| stats.queue == queue("debug")).unwrap();
             assert_eq!(debug.count(JobState::Dead), 0);
             let left = [JobState::Scheduled, JobState::Available, JobState::Running].map(|state| debug.count(state));
             let left = left.iter().sum();
-            if SystemClock.now() >= began {
+            if left == open && SystemClock.now() >= began {
                 longest_pause = longest_pause.max(moved.elapsed());
-            }
-            if left != open || SystemClock.now() < began {
+            } else {
                 (open, moved) = (left, Instant::now());
             }
             left == 0

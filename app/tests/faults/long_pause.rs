@@ -18,7 +18,7 @@ async fn a_pause_longer_than_the_lease_runs_nothing_again() {
     let broker = rig.broker();
     let (mut first, mut second) = (rig.worker("first").await, rig.worker("second").await);
     // Some end during the pause, some after it.
-    let sleeps: Vec<_> = (0..40).map(|n| rig.job("debug.sleep", &json!({"ms": 3_000 + 250 * n}))).collect();
+    let sleeps: Vec<_> = (0..40).map(|n| rig.job("debug.sleep", &json!({"ms": 5_000 + 250 * n}))).collect();
     let jobs: Vec<_> = sleeps.iter().cloned().map(Into::into).collect();
     broker.enqueue(&jobs).await.unwrap();
     wait_until("all run", SOON, async || count(&broker, JobState::Running).await == 40).await;

@@ -30,7 +30,7 @@ const REMINDED: usize = BOOKINGS / OF;
 /// How many are told at the same time.
 const LANES: usize = 16;
 /// How long all of it may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What the marketplace reports of booking `n`, in its order.
 fn story(n: usize, soon: Timestamp) -> Vec<Value> {

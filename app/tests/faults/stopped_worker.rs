@@ -11,20 +11,24 @@ use queue::Broker;
 use reqwest::StatusCode;
 use serde_json::json;
 use testkit::{Redis, Signal, wait_until};
+use tokio::time::Instant;
 
 use crate::load::{reckon, send_effects};
 use crate::mailroom::{Mailroom, booking};
 use crate::rig::{DRAIN, Rig, SOON, drained, job, jobs, reaches};
 use crate::turn;
 
+/// How long a relay thinks before it lets a mail be sent: long enough to stop who asked.
+const THOUGHT: Duration = Duration::from_secs(6);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_end_changes_nothing() {
     let _turn = turn::beside_others().await;
     let redis = Redis::with_aof().await;
-    let rig = Rig::new(&redis.url()).await.lease(Duration::from_secs(2));
+    let rig = Rig::new(&redis.url()).await.lease(Duration::from_secs(6));
     let broker = rig.broker();
     let mut first = rig.worker("first").await;
-    let sleep = rig.job("debug.sleep", &json!({"ms": 4_000}));
+    let sleep = rig.job("debug.sleep", &json!({"ms": 7_000}));
     broker.enqueue(&[sleep.clone().into()]).await.unwrap();
     let began = reaches(&broker, sleep.id, JobState::Running, SOON).await;
 
@@ -37,9 +41,9 @@ async fn a_late_end_changes_nothing() {
     .await;
     assert!(taken_over.started_at > began.started_at);
     // Its own sleep ended long ago by the time that it wakes.
-    wait_until("the first one's four seconds are over", SOON, async || {
+    wait_until("the first one's seven seconds are over", SOON, async || {
         let now = broker.now().await.unwrap();
-        now.duration_since(began.started_at.unwrap()) > Duration::from_secs(5).try_into().unwrap()
+        now.duration_since(began.started_at.unwrap()) > Duration::from_secs(8).try_into().unwrap()
     })
     .await;
     first.signal(Signal::Cont);
@@ -65,7 +69,7 @@ async fn a_worker_stopped_in_the_middle_of_a_mail_does_not_send_it_after_another
     let (seen, written) = (Arc::clone(&data), Arc::clone(&dots));
     // The relay thinks for a moment before it lets the first two send; that is when their worker stops.
     mailroom.catcher.set_script(Some(Arc::new(move |step: &Step<'_>| match step {
-        Step::Data if seen.fetch_add(1, Ordering::SeqCst) < 2 => Reaction::Delay(Duration::from_secs(2)),
+        Step::Data if seen.fetch_add(1, Ordering::SeqCst) < 2 => Reaction::Delay(THOUGHT),
         Step::Dot { .. } => {
             written.fetch_add(1, Ordering::SeqCst);
             Reaction::Proceed
@@ -77,10 +81,12 @@ async fn a_worker_stopped_in_the_middle_of_a_mail_does_not_send_it_after_another
     assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
     wait_until("both mails are at DATA", SOON, async || data.load(Ordering::SeqCst) == 2).await;
     first.signal(Signal::Stop);
+    let stopped = Instant::now();
 
     let _second = rig.worker("second").await;
     wait_until("the second worker has sent both", SOON, async || mailroom.mails().len() == 2).await;
     drained(&broker, SOON).await;
+    wait_until("the first one has its answers", SOON, async || stopped.elapsed() > THOUGHT).await;
     first.signal(Signal::Cont);
     wait_until("the first one lets go of its connections", SOON, async || {
         first.log().contains("late ends") || first.log().contains("leases lost")

@@ -132,8 +132,9 @@ impl Refusal {
         match code {
             // NUL in text; \u0000 in JSON; bytes that are not UTF-8.
             "22021" | "22P05" => Self::Input,
-            // Read-only: a standby that was not promoted yet. Lock not available. Statement cancelled.
-            "25006" | "55P03" | "57014" => Self::Later,
+            // Read-only: a standby that was not promoted yet. Idle in a transaction for too long. Lock not available.
+            // Statement cancelled.
+            "25006" | "25P03" | "55P03" | "57014" => Self::Later,
             // Connection; serialization and deadlock; no resources; shutting down or starting; the system below.
             _ if ["08", "40", "53", "57P", "58"].iter().any(|class| code.starts_with(class)) => Self::Later,
             _ => Self::Never,
@@ -159,7 +160,7 @@ mod tests {
         for error in [sqlx::Error::PoolTimedOut, sqlx::Error::WorkerCrashed, std::io::Error::other("reset").into()] {
             assert!(StoreError::from(error).is_transient());
         }
-        for code in ["08006", "40001", "40P01", "53300", "57P01", "57P03", "57014", "25006", "58030"] {
+        for code in ["08006", "40001", "40P01", "53300", "57P01", "57P03", "57014", "25006", "25P03", "58030"] {
             assert_eq!(Refusal::of_postgres(code), Refusal::Later, "{code}");
         }
     }

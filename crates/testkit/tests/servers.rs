@@ -62,12 +62,12 @@ async fn redis_speaks_tls_with_a_user_and_a_certificate_of_its_own() {
     let ca = std::fs::read(redis.ca_file().expect("it has one")).expect("the file is there");
     let certificates = redis::TlsCertificates { client_tls: None, root_cert: Some(ca) };
     let client = redis::Client::build_with_tls(redis.url(), certificates).expect("the certificates are PEM");
-    let mut connection = client.get_multiplexed_async_connection().await.expect("TLS and login work");
+    let mut connection = testkit::connection(&client).await.expect("TLS and login work");
     let who: String = redis::cmd("ACL").arg("WHOAMI").query_async(&mut connection).await.expect("it answers");
     assert_eq!(who, "app");
 
     let stranger = redis::Client::open(redis.url()).expect("the URL is right");
-    assert!(stranger.get_multiplexed_async_connection().await.is_err(), "an unknown authority is not trusted");
+    assert!(testkit::connection(&stranger).await.is_err(), "an unknown authority is not trusted");
 }
 
 #[tokio::test]

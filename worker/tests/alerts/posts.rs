@@ -7,10 +7,11 @@ use alerting::Severity::Critical;
 use alerting::{Alert, Labels};
 use job::{Attempt, Control, Job, JobId, Outcome, Unfinished};
 use store::{Notification, NotificationState};
+use testkit::Hook;
 use worker::alerts::link;
 use worker::jobs::alert_notify::AlertNotify;
 
-use crate::hook::{Hook, SECRET};
+use crate::hook::{SECRET, way};
 use crate::on_both;
 use crate::stage::{MINUTE, Stage, rules};
 
@@ -20,7 +21,7 @@ impl Stage {
         let (webhook, slack) = (Hook::start().await, Hook::start().await);
         let mut rules = rules();
         let oncall = rules.receivers.get_mut("oncall").unwrap();
-        (oncall.webhook, oncall.slack) = (Some(webhook.post(Some(SECRET))), Some(slack.post(None)));
+        (oncall.webhook, oncall.slack) = (Some(way(&webhook, Some(SECRET))), Some(way(&slack, None)));
         self.play_by(rules);
         (webhook, slack)
     }

@@ -20,7 +20,7 @@ use worker::jobs::store_retention::StoreRetention;
 use crate::mails::Post;
 use crate::stage::{Stage, queue};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const HOUR: i64 = 60;
 
 /// A worker, a booking's people, and the time.

@@ -8,42 +8,32 @@ use std::time::Duration;
 use job::{Clock, JobId, JobState};
 use mail::zone::{DEV_DOMAIN, ehlo_name};
 use mail::{RecipientRule, RelayConfig, Renderer, SmtpTransport};
-use outbound::{Client, Settings, SystemResolver};
 use serde_json::{Value, json};
 use store::{AttemptOutcome, Category, Delivery, DeliveryState, NewDelivery};
+use testkit::Hook;
+use worker::Mailer;
 use worker::gate::{Cause, watch};
 use worker::lacking::Lacking;
 use worker::mailer::Sender;
-use worker::notices::Webhook;
 use worker::pace::Paces;
-use worker::{Mailer, Notices};
 
 use crate::domain::gate;
-use crate::gate::webhook;
 use crate::mails::{Post, sender};
 use crate::stage::{queue, share};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// So short that a case does not wait long, so long that a mail comes round in it.
 const GRACE: Duration = Duration::from_millis(400);
 /// A template that no release has.
 const TEMPLATE: &str = "lesson_rated";
 
-/// What the operators were told, as it comes in.
-type Told = Arc<std::sync::Mutex<Vec<(String, Value)>>>;
-
 /// A post whose operators have a webhook.
-async fn open() -> (Post, Told) {
+async fn open() -> (Post, Hook) {
     let mut post = Post::open().await;
-    let (address, told) = webhook().await;
-    let settings = Settings { allow: vec!["127.0.0.1/32".parse().unwrap()], ..Settings::default() };
-    let client = Client::new(settings, Arc::new(SystemResolver));
-    let hook = Webhook::new(&format!("http://{address}/in"), None, client).unwrap();
-    let context = &mut post.stage.context;
-    context.lacking = Arc::new(Lacking::new(GRACE));
-    let (broker, ids, clock) = (Arc::clone(&context.broker), Arc::clone(&context.ids), Arc::clone(&context.clock));
-    context.notices = Notices::posted(broker, ids, clock, hook);
-    (post, told)
+    post.stage.context.lacking = Arc::new(Lacking::new(GRACE));
+    let notices = Hook::start().await;
+    post.stage.tells(&notices, None);
+    (post, notices)
 }
 
 /// From now on workers have these senders, and these templates.
@@ -106,9 +96,9 @@ async fn until(post: &Post, mail: &Delivery, state: DeliveryState) -> Delivery {
 }
 
 /// The first `n` things that the operators were told: whether it was raised, and what.
-async fn told(told: &Told, n: usize) -> Vec<(bool, String, Value)> {
+async fn told(notices: &Hook, n: usize) -> Vec<(bool, String, Value)> {
     testkit::wait_for(&format!("{n} notices"), PATIENCE, async || {
-        let told = told.lock().unwrap();
+        let told = notices.taken();
         (told.len() >= n).then(|| {
             let one = |(_, body): &(String, Value)| {
                 let (raised, data) = (body["type"] == "notice.raised", &body["data"]);
@@ -183,7 +173,7 @@ async fn a_mail_of_a_sender_that_this_worker_lacks_is_sent_by_the_next_that_has_
     let runner = post.stage.runner(|_| {});
     assert_eq!(until(&post, &early, DeliveryState::Sent).await.release, 0);
     assert_eq!(runner.shut_down().await, 0);
-    assert!(notices.lock().unwrap().is_empty(), "nobody is told of what looked after itself");
+    assert!(notices.taken().is_empty(), "nobody is told of what looked after itself");
 
     // A configuration that stays wrong.
     post.stage.context.lacking = Arc::new(Lacking::new(GRACE));

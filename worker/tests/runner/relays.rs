@@ -4,24 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use job::{Clock, JobId, JobState};
+use job::{Clock, JobId, JobState, ManualClock};
 use mail::catcher::{CatcherOffers, Reaction, Step};
 use mail::gate::Route;
 use mail::zone::{DEV_DOMAIN, DnsName, RecordData, bounce_domain, ehlo_name};
-use mail::{CatcherOptions, RelayConfig, SendPhase, SmtpTransport, Timeouts};
-use outbound::{Client, Settings, SystemResolver};
+use mail::{CatcherOptions, RecipientRule, RelayConfig, SendPhase, SmtpTransport, Timeouts};
 use store::{AttemptOutcome, By, Category, Delivery, DeliveryState, DomainState, Moved};
+use testkit::Hook;
+use worker::Mailer;
 use worker::gate::Cause;
 use worker::mailer::Fallback;
-use worker::notices::Webhook;
-use worker::{Mailer, Notices};
 
 use crate::domain::{LOOPBACK, gate_by};
-use crate::gate::webhook;
 use crate::mails::Post;
-use crate::stage::queue;
+use crate::stage::{Stage, queue};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const PHASES: [SendPhase; 6] =
     [SendPhase::Connect, SendPhase::Ehlo, SendPhase::Mail, SendPhase::Rcpt, SendPhase::Data, SendPhase::Dot];
 
@@ -87,14 +85,20 @@ fn expected(at: SendPhase, answer: &Reaction, category: Category) -> (DeliverySt
     }
 }
 
-/// A post whose relay has these offers, with a fresh connection for each mail, and little patience.
+/// A post on a clock that stands, so that nothing is tried again by itself. Its relay has these offers.
 async fn post(offers: CatcherOffers) -> Post {
-    Post::open_to(CatcherOptions { offers, ..CatcherOptions::default() }, hasty).await
+    let options = CatcherOptions { offers, ..CatcherOptions::default() };
+    Post::on(standing().await, options, hasty, RecipientRule::default()).await
 }
 
-/// Little patience, and a fresh connection for each mail.
+/// A stage on a clock that stands.
+async fn standing() -> Stage {
+    Stage::at(&ManualClock::at("2027-03-01T09:00:00Z".parse().unwrap())).await
+}
+
+/// Little patience, but more than a busy machine needs to answer, and a fresh connection for each mail.
 pub fn hasty(relay: &mut RelayConfig) {
-    let limit = Duration::from_millis(250);
+    let limit = Duration::from_secs(3);
     relay.timeouts = Timeouts { connect: limit, greeting: limit, command: limit, data: limit, body: limit, dot: limit };
     relay.max_messages_per_connection = 1;
 }
@@ -204,7 +208,7 @@ async fn a_bad_recipient_touches_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_domain_that_asks_for_less_is_slowed_down_and_no_other_is() {
-    let post = Post::open().await;
+    let post = Post::with(standing().await).await;
     let busy = Arc::new(AtomicUsize::new(1));
     let left = Arc::clone(&busy);
     post.script(move |step| match step {
@@ -403,12 +407,8 @@ async fn what_the_first_relay_cannot_carry_goes_by_the_second_and_all_else_by_th
 async fn the_operators_hear_that_no_second_relay_would_take_over() {
     let mut post = Post::open().await;
     with_second(&mut post, nowhere(), (true, false)).await;
-    let (address, kept) = webhook().await;
-    let settings = Settings { allow: vec!["127.0.0.1/32".parse().unwrap()], ..Settings::default() };
-    let hook = Webhook::new(&format!("http://{address}/in"), None, Client::new(settings, Arc::new(SystemResolver)));
-    let context = &mut post.stage.context;
-    let (broker, ids, clock) = (Arc::clone(&context.broker), Arc::clone(&context.ids), Arc::clone(&context.clock));
-    context.notices = Notices::posted(broker, ids, clock, hook.unwrap());
+    let kept = Hook::start().await;
+    post.stage.tells(&kept, None);
     let context = &post.stage.context;
     let gate = Arc::clone(&context.mailer.as_ref().unwrap().gate);
     let check = async || gate.check(context.means(), DEV_DOMAIN, Cause::Request, false).await.unwrap().unwrap().domain;
@@ -427,7 +427,7 @@ async fn the_operators_hear_that_no_second_relay_would_take_over() {
         (DomainState::Verified, DomainState::Failed, true)
     );
     let runner = post.stage.runner(|settings| settings.queues.push(crate::stage::share("default")));
-    let (_, body) = testkit::wait_for("the notice", PATIENCE, async || kept.lock().unwrap().first().cloned()).await;
+    let (_, body) = testkit::wait_for("the notice", PATIENCE, async || kept.taken().into_iter().next()).await;
     assert_eq!((&body["data"]["kind"], &body["data"]["severity"]), (&"domain.fallback_held".into(), &"warning".into()));
     assert_eq!(body["data"]["labels"], serde_json::json!({ "domain": DEV_DOMAIN, "relay": SECOND }));
     assert_eq!(runner.shut_down().await, 0);
@@ -435,7 +435,7 @@ async fn the_operators_hear_that_no_second_relay_would_take_over() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_alert_whose_answer_is_lost_twice_is_not_sent_a_third_time() {
-    let post = Post::open().await;
+    let post = Post::with(standing().await).await;
     post.script(|step| match phase(step) {
         SendPhase::Dot => Reaction::AcceptThenClose,
         _ => Reaction::Proceed,

@@ -14,6 +14,7 @@ use store::{
 use worker::search_report::ReportRules;
 
 use crate::mails::Post;
+use crate::relays::settled;
 use crate::search::search as stranger;
 use crate::stage::{Stage, queue, share};
 
@@ -54,7 +55,7 @@ async fn each_reader_gets_one_whoever_asks_again_and_however_often() {
         let result: Value = serde_json::from_str(&result).unwrap();
         assert_eq!((&result["from"], &result["mails"]), (&json!("2026-11-16"), &json!(2)));
     }
-    post.catcher.inbox().wait_for(2).await;
+    post.caught(2).await;
     let mails = ledger(&post).await;
     assert_eq!(mails.len(), 2);
     assert!(mails.iter().all(|mail| mail.category == Category::Report && mail.template == "search_report"));
@@ -109,7 +110,7 @@ async fn what_nobody_has_counted_yet_is_counted_before_it_is_told() {
     let id = report(&post, json!({"period": "daily"})).await;
     let result: Value = serde_json::from_str(&done(&post, id).await.result.unwrap()).unwrap();
     assert_eq!((&result["from"], &result["searches"]), (&json!("2026-11-24"), &json!(3)));
-    post.catcher.inbox().wait_for(1).await;
+    post.caught(1).await;
     let text = post.catcher.inbox().list().remove(0).text().unwrap();
     assert!(text.contains("Searches: 3 (before: 2, +50.0 %)"), "{text}");
     assert!(text.contains("Searchers: no data"), "nobody consented: {text}");
@@ -161,7 +162,7 @@ async fn the_charts_travel_inside_the_mail_and_its_link_ends_the_reports() {
     let written = context.store.insert_deliveries(&[NewDelivery { data, ..new }], now).await.unwrap();
     post.stage.enqueue(worker::intents::delivery(&written[0], now)).await;
     let runner = post.stage.runner(|_| {});
-    post.catcher.inbox().wait_for(1).await;
+    post.caught(1).await;
     let mail = post.catcher.inbox().list().remove(0);
     assert_eq!((mail.dkim, mail.dmarc), (Verdict::Pass, Verdict::Pass), "the pictures are signed with the rest");
 
@@ -185,7 +186,7 @@ async fn the_charts_travel_inside_the_mail_and_its_link_ends_the_reports() {
     let link = header.split(['<', '>']).nth(1).unwrap().to_owned();
     assert!(link.starts_with("https://jobs.example.com/unsubscribe/"), "{header}");
     assert!(text.contains(&link) && html.contains(&link), "{text}");
-    let kept = post.delivery(id).await;
+    let kept = settled(&post, &post.delivery(id).await).await;
     assert_eq!((kept.state, &kept.data["unsubscribe_url"]), (DeliveryState::Sent, &Value::Null));
     assert_eq!(runner.shut_down().await, 0);
 }

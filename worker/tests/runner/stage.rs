@@ -10,10 +10,12 @@ use queue::sqlite::SqliteBroker;
 use queue::{Broker, JobRecord, Settings, Time};
 use serde_json::Value;
 use store::{Store, StoreConfig};
-use worker::{Context, Registry, Runner, RunnerSettings};
+use testkit::Hook;
+use worker::notices::Webhook;
+use worker::{Context, Notices, Registry, Runner, RunnerSettings};
 
 /// How long a case may wait for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a case plays on.
 pub struct Stage {
@@ -58,6 +60,17 @@ impl Stage {
         &self.context.broker
     }
 
+    /// From now on the operators are told by this webhook.
+    pub fn tells(&mut self, hook: &Hook, secret: Option<&str>) {
+        let settings =
+            outbound::Settings { allow: vec!["127.0.0.1/32".parse().unwrap()], ..outbound::Settings::default() };
+        let client = outbound::Client::new(settings, Arc::new(outbound::SystemResolver));
+        let hook = Webhook::new(hook.url(), secret, client).unwrap();
+        let context = &mut self.context;
+        let (broker, ids, clock) = (Arc::clone(&context.broker), Arc::clone(&context.ids), Arc::clone(&context.clock));
+        context.notices = Notices::posted(broker, ids, clock, hook);
+    }
+
     /// A runner with a grace of a second for unknown kinds and short deadlines, changed by `change`.
     pub fn runner(&self, change: impl FnOnce(&mut RunnerSettings)) -> Runner {
         self.runner_of(Registry::standard(true), change)
@@ -73,7 +86,7 @@ impl Stage {
             heartbeat: Duration::from_secs(2),
             unknown_grace: Duration::from_secs(1),
             soft: Duration::from_millis(300),
-            hard: Duration::from_secs(5),
+            hard: Duration::from_secs(30),
             sweep_after: Duration::from_secs(30),
             worker: Chance::system().bits(),
         };

@@ -14,7 +14,7 @@ use crate::mails::Post;
 use crate::relays::settled;
 use crate::stage::Stage;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 const MAILS: usize = 40;
 
 /// A post on a clock that is moved by hand, whose relay refuses the first `refused` mails as too many.
@@ -35,15 +35,17 @@ fn runner(post: &Post) -> Runner {
     post.stage.runner(|settings| (settings.concurrency, settings.loops) = (1, 1))
 }
 
-/// The mail's next attempt is not before `now` any more, or it is sent.
-async fn looked_at(post: &Post, mail: &Delivery) -> Delivery {
+/// Waits until the mail's next attempt is not before `now` any more, or it is sent, and its job knows.
+async fn looked_at(post: &Post, mail: &Delivery) {
     let now = post.stage.context.clock.now();
-    testkit::wait_for("the mail to be looked at", PATIENCE, async || {
+    let mail = testkit::wait_for("the mail to be looked at", PATIENCE, async || {
         let mail = post.delivery(mail.id).await;
         let waits = mail.state == DeliveryState::Deferred && mail.next_attempt_at.is_some_and(|at| at > now);
         (waits || mail.state == DeliveryState::Sent).then_some(mail)
     })
-    .await
+    .await;
+    let rests = if mail.state == DeliveryState::Sent { JobState::Completed } else { JobState::Scheduled };
+    post.stage.until(JobId::from_uuid(mail.job_id), rests).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,6 +55,7 @@ async fn many_mails_behind_one_slowed_domain_go_one_by_one_in_order_and_waiting_
     let runner = runner(&post);
     let first = settled(&post, &post.send_to("first@slow.example", Category::Booking).await).await;
     assert_eq!((first.state, first.attempts), (DeliveryState::Deferred, 1));
+    post.stage.until(JobId::from_uuid(first.job_id), JobState::Scheduled).await;
 
     let mut mails = Vec::new();
     for n in 0..MAILS {
@@ -87,6 +90,7 @@ async fn many_mails_behind_one_slowed_domain_go_one_by_one_in_order_and_waiting_
     assert!(looks <= 2 * MAILS, "{MAILS} mails were looked at {looks} times");
     let mut rows = 0;
     for mail in std::iter::once(&first).chain(&mails) {
+        settled(&post, mail).await;
         let (_, attempts) = post.stage.context.store.get_delivery(mail.id).await.unwrap().unwrap();
         rows += attempts.len();
         assert_eq!(attempts.last().unwrap().outcome, AttemptOutcome::Sent);
@@ -111,12 +115,14 @@ async fn what_kept_a_mail_from_the_relay_does_not_make_its_first_refusal_wait_lo
         store.begin_sending(id, mail.job_id, 1_000 + n, now).await.unwrap();
         assert!(store.mark_deferred(id, 1_000 + n, &report, mail.next_attempt_at.unwrap(), now).await.unwrap());
     }
+    post.stage.until(JobId::from_uuid(mail.job_id), JobState::Scheduled).await;
     clock.advance(Duration::from_secs(2));
-    let refused = testkit::wait_for("the relay's refusal", PATIENCE, async || {
-        let (mail, attempts) = store.get_delivery(id).await.unwrap().unwrap();
-        attempts.last().is_some_and(|last| last.code == Some(421)).then_some(mail)
+    testkit::wait_for("the relay's refusal", PATIENCE, async || {
+        let (_, attempts) = store.get_delivery(id).await.unwrap().unwrap();
+        attempts.last().is_some_and(|last| last.code == Some(421)).then_some(())
     })
     .await;
+    let refused = settled(&post, &mail).await;
     let wait = refused.next_attempt_at.unwrap().duration_since(refused.touched_at).as_secs_f64();
     assert!((12.0..=18.0).contains(&wait), "the first wait of its class, and not the last: {wait}");
     assert_eq!(runner.shut_down().await, 0);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use job::{JobId, JobState};
 use mail::catcher::{CatcherTls, Reaction, Step};
 use mail::zone::{DEV_DOMAIN, ehlo_name};
 use mail::{CatcherOptions, Credentials, RelayConfig, Security, SmtpTransport, TlsRoots};
@@ -119,7 +120,6 @@ async fn a_mail_goes_encrypted_or_not_at_all() {
         let post = Post::open_to(CatcherOptions { tls, ..CatcherOptions::default() }, |relay| {
             (relay.host, relay.security) = (host.to_owned(), security);
             relay.roots = TlsRoots::Pem(roots.clone());
-            relay.timeouts.connect = Duration::from_secs(2);
         })
         .await;
         let runner = post.stage.runner(|_| {});
@@ -240,7 +240,6 @@ async fn a_mail_that_breaks_off_before_its_last_byte_was_surely_not_taken() {
         let mut post = Post::open().await;
         let mut config = RelayConfig::plain(addr, &ehlo_name(DEV_DOMAIN));
         hasty(&mut config);
-        config.timeouts.body = Duration::from_secs(1);
         speak_to(&mut post, config);
         let runner = post.stage.runner(|_| {});
         // More than any buffer between takes.
@@ -248,8 +247,10 @@ async fn a_mail_that_breaks_off_before_its_last_byte_was_surely_not_taken() {
             data["location"] = json!("a long way ".repeat(1_500_000));
         });
         let serving = tokio::spawn(relay);
-        let mail = settled(&post, &sent.await).await;
-        let (mail, attempts) = post.stage.context.store.get_delivery(mail.id).await.unwrap().unwrap();
+        let sent = sent.await;
+        // Its job is asked for, and not its row, which is as long as the mail.
+        post.stage.until(JobId::from_uuid(sent.job_id), JobState::Scheduled).await;
+        let (mail, attempts) = post.stage.context.store.get_delivery(sent.id).await.unwrap().unwrap();
         assert_eq!(mail.state, DeliveryState::Deferred, "{case}: {attempts:?}");
         assert_eq!(attempts[0].phase.as_deref(), Some("body"), "{case}: {attempts:?}");
         serving.abort();

@@ -29,7 +29,7 @@ fn resolver(server: &DnsServer, tcp_only: bool) -> TokioResolver {
     let mut options = ResolverOpts::default();
     options.cache_size = 0;
     options.attempts = 1;
-    options.timeout = std::time::Duration::from_millis(300);
+    options.timeout = std::time::Duration::from_secs(3);
     TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options).build().unwrap()
 }
 

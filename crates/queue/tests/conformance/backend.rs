@@ -115,7 +115,7 @@ impl Backend for InRedis {
 
     async fn plant(&self, queue: &QueueName, id: JobId, bytes: &[u8], now_ms: i64) {
         let client = redis::Client::open(self.url.as_str()).expect("the URL is good");
-        let mut conn = client.get_multiplexed_async_connection().await.expect("Redis answers");
+        let mut conn = testkit::connection(&client).await.expect("Redis answers");
         let base = format!("{}:{{{queue}}}:", self.prefix);
         let priority_5 = 5_i64 << 44;
         redis::pipe()

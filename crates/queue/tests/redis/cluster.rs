@@ -74,7 +74,7 @@ async fn a_lost_node_stops_its_own_queues_only() {
     let mut cluster = RedisCluster::start(3).await;
     let queues: Vec<QueueName> = (0..12).map(|n| QueueName::new(&format!("queue-{n}")).unwrap()).collect();
     let settings = Settings { queues: queues.clone(), ..Settings::default() };
-    let redis = RedisSettings { response_timeout: Duration::from_secs(2), ..RedisSettings::default() };
+    let redis = RedisSettings { response_timeout: Duration::from_secs(5), ..RedisSettings::default() };
     let seat = Seat::with(&cluster.url(), redis, settings);
     let nodes = cluster.nodes();
     for node in nodes.iter() {

@@ -57,7 +57,7 @@ async fn a_completed_job_that_was_left_among_the_running_is_not_run_again() {
     // As a script leaves it that breaks off after the first of its writes.
     let id = leased[0].lease.id;
     let client = redis::Client::open(redis.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = testkit::connection(&client).await.unwrap();
     let key = format!("{}m", seat.broker.base(&seat.queue));
     let mut m: Vec<u8> =
         redis::cmd("HGET").arg(&key).arg(&id.as_bytes()[..]).query_async(&mut connection).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_job_whose_history_cannot_be_read_is_one_bad_job_and_not_a_lost_batch(
     let done = seat.broker.exchange(&seat.queue, &finishes, None).await.unwrap().finished;
     assert_eq!(done, [FinishResult::Done; 3]);
     let client = redis::Client::open(redis.url()).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = testkit::connection(&client).await.unwrap();
     let (key, id) = (format!("{}m", seat.broker.base(&seat.queue)), leased[1].lease.id);
     let mut m: Vec<u8> =
         redis::cmd("HGET").arg(&key).arg(&id.as_bytes()[..]).query_async(&mut connection).await.unwrap();

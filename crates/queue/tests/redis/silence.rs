@@ -14,7 +14,7 @@ use crate::seat::{SOON, Seat, request};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_was_given_up_leases_nothing_when_it_is_carried_out() {
     let mut redis = Redis::start().await;
-    let short = RedisSettings { response_timeout: Duration::from_millis(300), ..RedisSettings::default() };
+    let short = RedisSettings { response_timeout: Duration::from_secs(3), ..RedisSettings::default() };
     let seat = Seat::with(&redis.url(), short, Settings::default());
     // The first answer tells what time it is there.
     seat.broker.exchange(&seat.queue, &[], Some(request(1))).await.unwrap();
@@ -27,7 +27,7 @@ async fn a_call_that_was_given_up_leases_nothing_when_it_is_carried_out() {
     redis.freeze();
     let given_up = seat.broker.exchange(&seat.queue, &[], Some(request(1))).await;
     assert!(matches!(given_up, Err(BrokerError::Unavailable(_))), "{given_up:?}");
-    // Time passes by its clock while it stands.
+    // Time passes by its clock while it stands: the call is too late for certain.
     tokio::time::sleep(Duration::from_millis(300)).await;
     redis.thaw();
     wait_until("the call is carried out", SOON, async || calls(redis.info("cmdstat_evalsha").await) > before).await;
@@ -48,7 +48,7 @@ async fn a_demoted_master_behind_one_address_is_left() {
     };
     follows(&new, &old).await;
     let proxy = Proxy::to(old.port()).await;
-    let acked = RedisSettings { min_replica_acks: 1, ..RedisSettings::default() };
+    let acked = RedisSettings { min_replica_acks: 1, ack_timeout: Duration::from_secs(10), ..RedisSettings::default() };
     let seat = Seat::with(&format!("redis://127.0.0.1:{}/0", proxy.port), acked, Settings::default());
     seat.put_many(1).await;
     seat.broker.ping().await.unwrap();

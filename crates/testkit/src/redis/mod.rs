@@ -7,5 +7,5 @@ mod tls;
 
 pub use cluster::RedisCluster;
 pub use sentinel::Sentinels;
-pub use server::{Redis, RedisBuilder, SlowCommand};
+pub use server::{Redis, RedisBuilder, SlowCommand, connection};
 pub use tls::Tls;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Redis, RedisBuilder};
 use crate::wait_until;
 
-const SOON: Duration = Duration::from_secs(30);
+/// A vote that was split is repeated only after twice the failover timeout.
+const SOON: Duration = Duration::from_secs(90);
 
 /// Under this name the Sentinels watch the master.
 const MASTER: &str = "main";
@@ -20,7 +21,7 @@ impl Sentinels {
     /// Starts a master, `replicas` replicas (with AOF) and three Sentinels, and waits until all know each other.
     ///
     /// # Panics
-    /// When they do not within 30 s.
+    /// When they do not within 90 s.
     pub async fn start(replicas: usize) -> Self {
         let master = server().start().await;
         let port = master.port().to_string();
@@ -38,6 +39,8 @@ impl Sentinels {
                 .set("sentinel failover-timeout", &format!("{MASTER} 10000"))
                 .start()
                 .await;
+            // One that was late does nothing for 30 s, and asks for the servers' roles each 10 s, unless told otherwise.
+            sentinel.ask::<()>(&["SENTINEL", "DEBUG", "tilt-period", "1000", "info-period", "1000"]).await;
             sentinels.push(sentinel);
         }
         let all = Self { servers, sentinels };
@@ -85,7 +88,7 @@ impl Sentinels {
     /// Kills the master and waits until all Sentinels agree on another that takes writes; returns its port.
     ///
     /// # Panics
-    /// When they do not within 30 s.
+    /// When they do not within 90 s.
     pub async fn kill_master(&mut self) -> u16 {
         let old = self.master().await;
         let old_port = old.port();
@@ -97,7 +100,7 @@ impl Sentinels {
     /// agree on another that takes writes; returns the old and the new port.
     ///
     /// # Panics
-    /// When they do not within 30 s.
+    /// When they do not within 90 s.
     pub async fn freeze_master(&mut self) -> (u16, u16) {
         let old = self.master().await;
         let old_port = old.port();
@@ -108,7 +111,7 @@ impl Sentinels {
     /// Asks for a failover while all servers are well, and waits for it; returns the new master's port.
     ///
     /// # Panics
-    /// When it does not happen within 30 s.
+    /// When it does not happen within 90 s.
     pub async fn fail_over(&mut self) -> u16 {
         let old_port = self.master_port().await;
         // A Sentinel that has not yet seen a returned server as a replica would undo its promotion.

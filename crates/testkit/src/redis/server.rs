@@ -4,7 +4,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, Value};
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo,
+    Value,
+};
 
 use super::Tls;
 use crate::process::{Process, ProcessBuilder, Signal};
@@ -40,6 +44,15 @@ pub struct SlowCommand {
     pub words: Vec<String>,
 }
 
+/// A connection that waits for its answers for as long as they take: a machine that stands still for a moment is no failure.
+///
+/// # Errors
+/// When nobody listens, or the login is refused.
+pub async fn connection(client: &redis::Client) -> redis::RedisResult<MultiplexedConnection> {
+    let patient = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&patient).await
+}
+
 impl RedisBuilder {
     /// One more line of `redis.conf`: `("maxmemory", "50mb")`.
     #[must_use]
@@ -71,7 +84,7 @@ impl RedisBuilder {
 
     pub(super) fn cluster(mut self) -> Self {
         self.cluster = true;
-        self.set("cluster-node-timeout", "1000")
+        self.set("cluster-node-timeout", "5000")
     }
 
     pub(super) fn sentinel(mut self) -> Self {
@@ -277,7 +290,7 @@ impl Redis {
         redis::from_redis_value(value).unwrap_or_else(|e| panic!("redis {words:?}: {e}"))
     }
 
-    /// Sends one command over a connection of its own, waiting at most 5 s.
+    /// Sends one command over a connection of its own, waiting at most 20 s.
     ///
     /// # Errors
     /// As Redis answers, or when nobody does.
@@ -285,12 +298,12 @@ impl Redis {
         let late = |_| redis::RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
         let exchange = async {
             let client = redis::Client::open(self.connection_info()?)?;
-            let mut connection = client.get_multiplexed_async_connection().await?;
+            let mut connection = connection(&client).await?;
             let (name, args) = words.split_first().expect("a command has a name");
             let value: Value = redis::cmd(name).arg(args).query_async(&mut connection).await?;
             value.extract_error()
         };
-        tokio::time::timeout(Duration::from_secs(5), exchange).await.map_err(late)?
+        tokio::time::timeout(Duration::from_secs(20), exchange).await.map_err(late)?
     }
 
     /// The plain port, so that asking needs no certificate.
