@@ -83,8 +83,9 @@ async fn one_job_is_shown_with_its_history() {
 async fn what_the_arguments_of_a_job_tell_of_people_is_not_shown() {
     on_both(async |place| {
         let search = json!({
-            "id": {"k": "01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77"}, "at": 1_796_100_000_000_i64, "subject": "user:emily", "guest": false, "consent": true,
-            "query": "piano for Emily", "kind": "instructor", "device": "mobile", "results": 3,
+            "id": {"k": "01983b5c-7f1e-7a00-9c1f-2f6d8e1b4a77"}, "at": 1_796_100_000_000_i64, "subject": "user:emily",
+            "guest": false, "consent": true, "query": "piano for Emily", "kind": "instructor", "device": "mobile",
+            "results": 3,
         });
         let args = json!({"received_at": "2026-12-01T09:00:00Z", "searches": [search]}).to_string();
         let job = id(&place.ok(&["enqueue", "search.ingest", &args]).await);

@@ -7,7 +7,11 @@
 //! 2. of all commands at most one in two hundred takes 10 ms: those that waited for a core;
 //! 3. none takes a quarter of a second. A script whose work grew with the backlog would: one pass over 200,000 jobs takes
 //!    Redis far longer than that.
+//!
+//! While the whole machine stands still nothing goes on: for how long it did is measured, and allowed for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -55,10 +59,37 @@ async fn a_backlog_of_a_million_drains_smoothly() {
     assert!(worker.is_running());
 }
 
+/// For how long this machine stood still at a time: a thread that sleeps for a moment, again and again, notices.
+struct Standstill(Arc<AtomicU64>);
+
+impl Standstill {
+    fn watch() -> Self {
+        const MOMENT: Duration = Duration::from_millis(5);
+        let longest = Arc::new(AtomicU64::new(0));
+        let watched = Arc::downgrade(&longest);
+        std::thread::spawn(move || {
+            let mut woke = Instant::now();
+            while let Some(longest) = watched.upgrade() {
+                std::thread::sleep(MOMENT);
+                let slept = woke.elapsed();
+                longest.fetch_max(slept.saturating_sub(MOMENT).as_millis() as u64, Ordering::Relaxed);
+                woke += slept;
+            }
+        });
+        Self(longest)
+    }
+
+    /// What takes no longer than `bound` on a machine that goes on may take here.
+    fn allows(&self, bound: Duration) -> Duration {
+        bound + Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
 struct Big {
     redis: Redis,
     rig: Rig,
     broker: RedisBroker,
+    standstill: Standstill,
 }
 
 impl Big {
@@ -68,7 +99,7 @@ impl Big {
         redis.watch_slow(SLOW).await;
         let rig = Rig::new(&redis.url()).await.set("QUEUE__RETENTION__COMPLETED_COUNT", "10000");
         let broker = rig.broker();
-        Self { redis, rig, broker }
+        Self { redis, rig, broker, standstill: Standstill::watch() }
     }
 
     async fn enqueue(&self, count: u64, change: impl Fn(&mut Envelope)) {
@@ -108,7 +139,8 @@ impl Big {
         let took = Duration::try_from(SystemClock.now().duration_since(began)).unwrap();
         let a_second = jobs as f64 / took.as_secs_f64();
         println!("{jobs} drained in {took:?}, {a_second:.0} a second; the longest pause was {longest_pause:?}");
-        assert!(longest_pause < PAUSE, "nothing ended for {longest_pause:?}");
+        let allowed = self.standstill.allows(PAUSE);
+        assert!(longest_pause < allowed, "nothing ended for {longest_pause:?}, more than {allowed:?}");
     }
 
     async fn no_slow_command(&self) {
@@ -125,6 +157,7 @@ impl Big {
         let scripts = self.redis.info("cmdstat_evalsha").await.expect("scripts were called");
         let calls = scripts.split(',').find_map(|part| part.strip_prefix("calls=")?.parse::<usize>().ok()).unwrap();
         assert!(over.len() <= calls / 200, "{} of {calls} calls took more than {SLOW:?}", over.len());
-        assert!(longest.is_none_or(|command| command.took < STUCK), "{longest:?}");
+        let allowed = self.standstill.allows(STUCK);
+        assert!(longest.is_none_or(|command| command.took < allowed), "{longest:?}, more than {allowed:?}");
     }
 }

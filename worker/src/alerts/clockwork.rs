@@ -118,10 +118,11 @@ impl Look<'_> {
         let rules = self.context.alerts.rules();
         let store = &self.context.store;
         let mutes = Mutes::new(store.active_silences(self.now).await?, inhibitor(store, rules).await?, self.now);
-        let soon = store.groups_due_soon(SOON, self.now).await?;
-        let forecast = Forecast::new(rules, &mutes, store.told_lately(self.now).await?, soon, self.now);
         let (mail_id, id) = (|| self.mail_id(), || self.id());
         loop {
+            // Anew each time: with very many groups those that come last were not in the first forecast.
+            let soon = store.groups_due_soon(SOON, self.now).await?;
+            let forecast = Forecast::new(rules, &mutes, store.told_lately(self.now).await?, soon, self.now);
             let mut telling = Telling {
                 rules,
                 mutes: &mutes,

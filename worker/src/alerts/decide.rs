@@ -1,6 +1,7 @@
 //! What a group tells when its time has come, and when it is to be looked at next: one function without I/O.
 //!
-//! 1. An incident that burns and was not told is news, unless it is muted or somebody took it on already.
+//! 1. An incident that burns and was not told, or matters more than when it was, is news, unless it is muted or somebody
+//!    took it on already.
 //! 2. One that was told and is over is told as over, and leaves the group. One that was over before it was told leaves it
 //!    silently.
 //! 3. If nothing is new, and some still burn that nobody took on, the group repeats itself after `repeat_interval`.
@@ -132,6 +133,11 @@ pub(super) fn decide(
     decided
 }
 
+/// Whether it was told as it is now: of one that matters more since, only an earlier word is.
+fn is_told(member: &Member) -> bool {
+    member.told == Told::Firing && member.told_at.is_some()
+}
+
 /// A member that is over, and was told.
 struct Over {
     member: Member,
@@ -144,9 +150,9 @@ impl Over {
         (self.member.incident.clone(), Change::Over)
     }
 
-    /// Whom this group told of it, where that is not said by its route any more.
+    /// Whom this group told that it burns.
     fn heard_as<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
-        let here = self.member.heard.iter().filter(move |heard| !self.belongs && !heard.over && heard.group == group);
+        let here = self.member.heard.iter().filter(move |heard| !heard.over && heard.group == group);
         here.map(|heard| heard.receiver.as_str())
     }
 }
@@ -163,7 +169,7 @@ struct Stay {
 impl Stay {
     fn is_told_and_waits(&self) -> bool {
         self.belongs
-            && self.member.told == Told::Firing
+            && is_told(&self.member)
             && self.muted.is_none()
             && self.member.incident.state == IncidentState::Open
     }
@@ -209,7 +215,7 @@ impl Look {
             _ => {}
         }
         let changed = member.muted != muted;
-        if member.told == Told::Nothing && muted.is_none() && member.incident.state == IncidentState::Open {
+        if !is_told(&member) && muted.is_none() && member.incident.state == IncidentState::Open {
             match self.quiet {
                 true => self.waits = true,
                 false => news.push(self.stay.len()),
@@ -223,7 +229,7 @@ impl Look {
         let group = decided.group.key.clone();
         let (here, elsewhere): (Vec<&Over>, Vec<&Over>) = over.iter().partition(|over| {
             let mut heard_as = over.heard_as(&group).peekable();
-            heard_as.peek().is_none() || heard_as.any(|receiver| receiver == route.receiver)
+            over.belongs || heard_as.peek().is_none() || heard_as.any(|receiver| receiver == route.receiver)
         });
         let repeats = !self.quiet
             && news.is_empty()

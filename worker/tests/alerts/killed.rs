@@ -2,8 +2,9 @@
 //! without a message, and nobody is told twice.
 //!
 //! Each is a process of its own: this test, started again, which looks at what is due with a queue that never answers. What
-//! it has written it cannot enqueue, so that every kill that comes after falls between the two. Every fourth is killed before
-//! that, at no chosen moment. Then the next one goes on.
+//! it has written it cannot enqueue, so that every kill that comes after falls between the two. Every fourth is killed at a
+//! moment of its own around that time, before it has written or after. Then the next one goes on. In the end every incident
+//! has one message, that one mail, and that one job, and there are no other mails and no other jobs.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use queue::front::Front;
 use queue::{Broker, BrokerError, Enqueue, Enqueued};
 use store::NotificationState;
 use testkit::wait_until;
+use tokio::time::Instant;
 use uuid::Uuid;
 use worker::alerts::clockwork;
 use worker::{Context, sweep};
@@ -61,19 +63,25 @@ async fn tell(url: &str) {
 
 async fn scene(mut stage: Stage, name: &str) {
     stage.without_limits();
-    let (mut incidents, mut between) = (Vec::new(), 0);
+    let (mut incidents, mut early, mut late) = (Vec::new(), 0, 0);
+    // How long the latest took to write.
+    let mut usual = Duration::from_millis(50);
     for round in 0..KILLED {
         stage.clock.advance(Duration::from_secs(1));
         let id = stage.fire(&format!("check.{round}"), Critical).await.incident.unwrap();
-        let mut teller = start(&stage, name);
+        let (teller, began) = (Teller::start(&stage, name), Instant::now());
         if round % 4 == 3 {
-            tokio::time::sleep(Duration::from_millis(round as u64 % 61)).await;
+            // From none of the time that it usually takes to twice as much.
+            tokio::time::sleep(usual * (round / 4 % 21) as u32 / 10).await;
+            drop(teller);
+            match stage.notifications(id).await.is_empty() {
+                true => early += 1,
+                false => late += 1,
+            }
         } else {
             wait_until("it is written", SOON, async || !stage.notifications(id).await.is_empty()).await;
+            usual = began.elapsed();
         }
-        teller.kill().unwrap();
-        teller.wait().unwrap();
-        between += usize::from(!has_job(&stage, id).await && !stage.notifications(id).await.is_empty());
         incidents.push(id);
         if round % SWEPT == 0 {
             sweep_up(&stage).await;
@@ -91,17 +99,33 @@ async fn scene(mut stage: Stage, name: &str) {
         assert!(matches!(told[..], [ref one] if one.notification.state == NotificationState::Mailed), "{told:?}");
         assert!(has_job(&stage, id).await, "{told:?}");
     }
-    assert!(between >= KILLED * 3 / 4, "{between} of {KILLED} died between the state and its job");
+    assert_eq!(stage.mails().await.len(), KILLED);
+    let stats = stage.context.broker.stats().await.unwrap();
+    let jobs = stats.iter().flat_map(|queue| JobState::ALL.iter().map(|state| queue.count(*state))).sum::<u64>();
+    assert_eq!(jobs, KILLED as u64, "{stats:?}");
+    assert!(early > 10 && late > 10, "{early} died before they had written, {late} after");
 }
 
-fn start(stage: &Stage, name: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args([name, "--exact"])
-        .env(STORE, stage.url())
-        .env(NOW, stage.now().to_string())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+/// The process; it is killed when dropped.
+struct Teller(Child);
+
+impl Teller {
+    fn start(stage: &Stage, name: &str) -> Self {
+        let process = Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact"])
+            .env(STORE, stage.url())
+            .env(NOW, stage.now().to_string())
+            .stdout(Stdio::null())
+            .spawn();
+        Self(process.unwrap())
+    }
+}
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 /// Whether the mail that tells of an incident is in the queue.

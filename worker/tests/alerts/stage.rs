@@ -176,10 +176,17 @@ impl Stage {
 
     /// All mails, the oldest first.
     pub async fn mails(&self) -> Vec<Delivery> {
-        let mut mails =
-            self.context.store.list_deliveries(&DeliveryFilter::default(), 1_000, None).await.unwrap().items;
-        mails.reverse();
-        mails
+        let (mut mails, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let filter = DeliveryFilter::default();
+            let page = self.context.store.list_deliveries(&filter, 1_000, cursor.as_deref()).await.unwrap();
+            mails.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                mails.reverse();
+                return mails;
+            }
+        }
     }
 
     /// Template, address and title of each mail, the oldest first.

@@ -1,8 +1,8 @@
 //! Mails that do not get through: another way tells of them, and what nobody heard is told again.
 
-use alerting::Severity::{Critical, Warning};
-use store::{AttemptReport, Delivery, NotificationState};
-use worker::alerts::Deed;
+use alerting::Severity::{Critical, Info, Warning};
+use store::{AttemptReport, Delivery, DeliveryState, NotificationState};
+use worker::alerts::{Deed, Outcome};
 
 use crate::on_both;
 use crate::stage::{HOUR, MINUTE, Stage, rules};
@@ -90,6 +90,33 @@ on_both! {
         }
         stage.after(1).await;
         assert_eq!(stage.after(2 * MINUTE).await.mails, 0);
+    }
+
+    async fn what_was_heard_before_it_mattered_more_or_came_back_is_not_taken_for_heard(stage) {
+        // That it began, and that it was over, reached somebody.
+        stage.fire("db.slow", Info).await;
+        stage.play(30).await;
+        stage.settle(&stage.mails().await.pop().unwrap(), "sent").await;
+        for outcome in [Outcome::Counted, Outcome::Reopened] {
+            // That it matters more, and that it is back, did not.
+            stage.play(30).await;
+            assert_eq!(stage.fire("db.slow", Warning).await.outcome, outcome);
+            stage.play(5 * MINUTE).await;
+            let mail = stage.mails().await.pop().unwrap();
+            assert_eq!((mail.template.as_str(), mail.state), ("alert_raised", DeliveryState::Queued));
+            stage.clock.advance(std::time::Duration::from_secs(HOUR));
+            stage.settle(&mail, "expired").await;
+            let raised = stage.to("ops@example.com").await.len();
+            stage.look().await;
+            stage.after(1).await;
+            assert_eq!(stage.to("ops@example.com").await.len(), raised + 1, "it is told again");
+            stage.settle(&stage.mails().await.pop().unwrap(), "sent").await;
+            stage.over_with("db.slow").await;
+            stage.play(5 * MINUTE).await;
+            for mail in stage.mails().await.into_iter().filter(|mail| mail.state == DeliveryState::Queued) {
+                stage.settle(&mail, "sent").await;
+            }
+        }
     }
 
     async fn an_address_that_refuses_is_not_written_to_for_ever(stage) {

@@ -23,7 +23,7 @@ impl Stage {
         self.play_by(AlertRules { routes, ..rules() });
     }
 
-    async fn to(&self, address: &str) -> Vec<String> {
+    pub async fn to(&self, address: &str) -> Vec<String> {
         let told = self.told().await;
         told.into_iter()
             .filter(|line| line.contains(address))
@@ -59,6 +59,44 @@ on_both! {
         stage.over_with("a").await;
         assert_eq!(stage.play(HOUR).await, [(5 * MINUTE, 2)], "on-call and the boss");
         assert_eq!(stage.context.store.alerts_due().await.unwrap().at, None);
+    }
+
+    async fn who_was_told_of_a_warning_is_told_of_its_end_although_it_became_critical_in_the_same_group(stage) {
+        stage.with_one_group();
+        stage.fire("db.down", Warning).await;
+        stage.look().await;
+        // After a quarter of an hour the boss knows, too.
+        stage.play(16 * MINUTE).await;
+        stage.fire("db.down", Critical).await;
+        // Before it was told how much it matters now.
+        stage.over_with("db.down").await;
+        stage.play(10 * MINUTE).await;
+        let both = ["raised db.down is wrong", "resolved db.down is wrong"];
+        assert_eq!(stage.to("ana@example.com").await, both);
+        assert_eq!(stage.to("boss@example.com").await, both);
+        assert_eq!(stage.context.store.alerts_due().await.unwrap().at, None, "no group is left");
+    }
+
+    async fn what_became_critical_is_told_and_escalated_anew_in_the_same_group(stage) {
+        stage.with_one_group();
+        stage.fire("db.down", Warning).await;
+        stage.look().await;
+        stage.play(MINUTE).await;
+        stage.fire("db.down", Critical).await;
+        assert_eq!(stage.play(25 * MINUTE).await, [(4 * MINUTE, 1), (19 * MINUTE, 1)], "news, and the boss 15 minutes later");
+        assert_eq!(stage.to("ana@example.com").await, ["raised db.down is wrong", "raised db.down is wrong"]);
+    }
+
+    async fn what_comes_back_as_more_before_its_end_was_told_is_news(stage) {
+        stage.with_one_group();
+        stage.fire("db.down", Warning).await;
+        stage.look().await;
+        stage.play(30).await;
+        stage.over_with("db.down").await;
+        stage.play(MINUTE).await;
+        stage.fire("db.down", Critical).await;
+        stage.play(10 * MINUTE).await;
+        assert_eq!(stage.to("ana@example.com").await, ["raised db.down is wrong", "raised db.down is wrong"]);
     }
 
     async fn who_was_told_of_a_warning_is_told_of_its_end_when_it_had_become_critical(stage) {

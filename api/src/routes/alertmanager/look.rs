@@ -83,7 +83,7 @@ impl Seen {
     }
 }
 
-/// Looks at what is open, a page at a time: an answer of many incidents needs little memory.
+/// Looks at what is open, a page at a time: what is not asked for takes no memory.
 pub(super) struct Look<'a> {
     state: &'a State,
     wanted: Wanted,

@@ -60,7 +60,8 @@ impl PostgresSession {
 }
 
 impl Drop for PostgresSession {
-    /// Closing the connection is the surest rollback: it needs no answer. Only failures and cancelled calls get here.
+    /// Closing the connection is the surest rollback: it needs no answer. Failures and cancelled calls get here, and calls
+    /// that find nothing to do; those that are made again and again commit although they wrote nothing.
     fn drop(&mut self) {
         if self.in_transaction {
             self.connection.close_on_drop();

@@ -23,8 +23,9 @@ use crate::migrations;
 const QUEUE: usize = 1024;
 /// Requests in one commit: bounds how long the first of them waits.
 const BATCH: usize = 256;
-/// How long a transaction may leave the writer idle between two of its steps before it is rolled back.
-const STEP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a transaction may leave the writer idle between two of its steps before it is rolled back. Other processes wait
+/// longer than that for the file.
+const STEP_PATIENCE: Duration = Duration::from_secs(4);
 
 /// A request of several statements can be undone without harm to the others of its batch.
 const SAVEPOINT: &str = "SAVEPOINT request";

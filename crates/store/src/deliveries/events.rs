@@ -3,9 +3,11 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::db::{At, Record, Row, Session, Store};
+use super::settle::unless_erased;
+use crate::db::{At, Backend, Record, Row, Session, Store};
 use crate::error::StoreError;
 use crate::suppressions::{self, NewSuppression};
 use crate::words::words;
@@ -65,7 +67,7 @@ impl Store {
     /// # Errors
     /// As the database says.
     pub async fn add_delivery_event(&self, id: Uuid, event: &DeliveryEvent, source: &[u8]) -> Result<bool, StoreError> {
-        insert(&mut self.write_one().await?, id, event, source).await
+        insert(&mut self.write_one().await?, self.backend(), id, event, source).await
     }
 
     /// As [`Store::add_delivery_event`], with what follows from it for the reader, in one transaction: a report that is
@@ -81,7 +83,7 @@ impl Store {
         suppression: &NewSuppression,
     ) -> Result<bool, StoreError> {
         let mut session = self.begin().await?;
-        let written = insert(&mut session, id, event, source).await?;
+        let written = insert(&mut session, self.backend(), id, event, source).await?;
         if written {
             suppressions::insert(&mut session, self.backend(), suppression, event.at).await?;
         }
@@ -140,13 +142,26 @@ impl Record for ById {
     }
 }
 
-async fn insert(session: &mut Session, id: Uuid, event: &DeliveryEvent, source: &[u8]) -> Result<bool, StoreError> {
+async fn insert(
+    session: &mut Session,
+    backend: Backend,
+    id: Uuid,
+    event: &DeliveryEvent,
+    source: &[u8],
+) -> Result<bool, StoreError> {
+    // An erasure that is under way sees what is written here, or is seen.
+    let lock = match backend {
+        Backend::Postgres => "FOR SHARE",
+        Backend::Sqlite => "",
+    };
+    let text = format!(
+        "INSERT INTO delivery_events (id, delivery_id, at, kind, verified, status, text, digest)
+         SELECT $1, id, $3, $4, $5, $6, {said}, $8 FROM deliveries WHERE id = $2 {lock}
+         ON CONFLICT (delivery_id, digest) DO NOTHING",
+        said = unless_erased("$7"),
+    );
     let written = session
-        .sql(
-            "INSERT INTO delivery_events (id, delivery_id, at, kind, verified, status, text, digest)
-             SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM deliveries WHERE id = $2
-             ON CONFLICT (delivery_id, digest) DO NOTHING",
-        )
+        .sql(AssertSqlSafe(text))
         .bind(id)
         .bind(event.delivery_id)
         .bind(At(event.at))

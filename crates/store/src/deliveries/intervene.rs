@@ -35,24 +35,15 @@ words! {
 pub struct By<'a> {
     /// The id of the note in the history.
     pub id: Uuid,
-    /// The API key's name, `command line`, the domain that was repaired …
+    /// The API key's name, `command line` …
     pub actor: &'a str,
-    /// Whether a person wants it now: then a deadline that is near or past is put off by what the mail's class is worth.
-    /// Released by a repair, a mail that is worth nothing any more expires.
-    pub person: bool,
 }
 
 impl<'a> By<'a> {
     /// A person, or a program that acts for one.
     #[must_use]
     pub fn person(id: Uuid, actor: &'a str) -> Self {
-        Self { id, actor, person: true }
-    }
-
-    /// Something that stood in the way is gone.
-    #[must_use]
-    pub fn repair(id: Uuid, actor: &'a str) -> Self {
-        Self { id, actor, person: false }
+        Self { id, actor }
     }
 }
 
@@ -194,7 +185,7 @@ impl Store {
                 Some(Gone::Content) => return Ok(Moved::Gone(Gone::Content)),
                 None => {}
             }
-            if let Some(row) = moved(&mut transaction, id, &found, change, by, now).await? {
+            if let Some(row) = moved(&mut transaction, id, &found, change, now).await? {
                 let actor = by.actor.to_owned();
                 let deed = Deed { at: now, action: change.action, found: found.state, actor };
                 note(&mut transaction, by.id, id, &deed).await?;
@@ -211,12 +202,12 @@ async fn moved(
     id: Uuid,
     found: &Found,
     change: &Change,
-    by: By<'_>,
     now: Timestamp,
 ) -> Result<Option<DeliveryRef>, StoreError> {
     let released = change.to == DeliveryState::Queued;
     let worth = now.checked_add(found.class.worth()).unwrap_or(Timestamp::MAX);
-    let deadline = found.deadline.map(|deadline| if released && by.person { deadline.max(worth) } else { deadline });
+    // Somebody wants it now: a deadline that is near or past is put off by what the mail's class is worth.
+    let deadline = found.deadline.map(|deadline| if released { deadline.max(worth) } else { deadline });
     session
         .sql(
             "UPDATE deliveries

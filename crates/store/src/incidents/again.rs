@@ -1,7 +1,7 @@
 //! What nobody heard is told again: a message that did not get through mutes nobody.
 //!
-//! An incident that still burns, that nobody took on, and of which no message got through or is still under way, is untold
-//! in the groups that told it; they look as soon as they may.
+//! An incident that still burns, that nobody took on, and of which no message got through or is still under way since it
+//! began, came back or changed its severity, is untold in the groups that told it; they look as soon as they may.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -57,7 +57,11 @@ pub(super) async fn unheard(
                SELECT 1 FROM alert_notification_incidents b
                JOIN alert_notifications o ON o.id = b.notification_id
                LEFT JOIN alert_notifications d ON d.id = o.digest_id
-               WHERE b.incident_id = a.incident_id AND b.change <> 'over' AND COALESCE(d.state, o.state) <> 'failed')",
+               WHERE b.incident_id = a.incident_id AND b.change <> 'over' AND COALESCE(d.state, o.state) <> 'failed'
+                 AND o.created_at >= COALESCE(
+                     (SELECT MAX(e.at) FROM incident_events e
+                      WHERE e.incident_id = a.incident_id AND e.kind IN ('opened', 'reopened', 'severity')),
+                     i.opened_at))",
         messages = list(2, messages.len())
     );
     let before = now.checked_sub(DAY).unwrap_or(Timestamp::MIN);

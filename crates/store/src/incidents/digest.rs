@@ -125,7 +125,10 @@ impl Store {
     ) -> Result<Option<FlushedGroups>, StoreError> {
         let mut transaction = self.begin().await?;
         let taken: Option<Taken> = transaction.sql(take(self.backend())).bind(At(now)).optional().await?;
-        let Some(Taken { key, throttle }) = taken else { return Ok(None) };
+        let Some(Taken { key, throttle }) = taken else {
+            transaction.commit().await?;
+            return Ok(None);
+        };
         let target = parse(&key)?;
         let due = held_for(&mut transaction, target.clone(), throttle).await?;
         let mut told = FlushedGroups::default();

@@ -75,6 +75,7 @@ impl Store {
             .all()
             .await?;
         if unsent.is_empty() {
+            transaction.commit().await?;
             return Ok(0);
         }
         let text = format!(

@@ -141,6 +141,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let due = due::take_due(&mut transaction, self.backend(), limit, now).await?;
         if due.is_empty() {
+            transaction.commit().await?;
             return Ok(FlushedGroups::default());
         }
         let groups = due.len();

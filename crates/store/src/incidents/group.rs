@@ -193,10 +193,11 @@ async fn open(session: &mut Session, groups: &[(String, Woken)], now: Timestamp)
     Ok(())
 }
 
-/// Incidents enter their groups. Of one that is there already, what was told stays told, unless it is to be told again.
+/// Incidents enter their groups. Of one that is there already, what was told stays told; where it is to be told again, that
+/// it has not been told lately: its end is told to whoever heard that it began.
 async fn enter(session: &mut Session, members: &[(&str, Uuid)], again: bool) -> Result<(), StoreError> {
     let known = match again {
-        true => "UPDATE SET told = 'nothing', told_at = NULL, steps = 0, muted = NULL",
+        true => "UPDATE SET told_at = NULL, steps = 0, muted = NULL",
         false => "NOTHING",
     };
     for some in members.chunks(chunk(MEMBER)) {

@@ -227,7 +227,7 @@ impl Store {
                        WHERE notification_id = $1
                           OR notification_id IN (SELECT id FROM alert_notifications WHERE digest_id = $1)
                        GROUP BY incident_id) a ON a.incident_id = i.id
-                 ORDER BY CASE i.state WHEN 'resolved' THEN 1 ELSE 0 END,
+                 ORDER BY CASE i.state WHEN 'open' THEN 0 WHEN 'acknowledged' THEN 1 ELSE 2 END,
                           CASE i.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, i.opened_at, i.id
                  LIMIT $2"
             ))

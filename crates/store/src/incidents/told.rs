@@ -22,7 +22,8 @@ pub struct OpenIncidents {
 
 /// What an incident `i` is; the words are those of [`OpenIncidents`].
 const STANDS: &str = "CASE
-    WHEN EXISTS (SELECT 1 FROM alert_members m WHERE m.incident_id = i.id AND m.told = 'firing') THEN 'told'
+    WHEN EXISTS (SELECT 1 FROM alert_members m WHERE m.incident_id = i.id AND m.told = 'firing' AND m.told_at IS NOT NULL)
+         THEN 'told'
     WHEN EXISTS (SELECT 1 FROM alert_members m WHERE m.incident_id = i.id AND m.muted IS NOT NULL) THEN 'muted'
     WHEN EXISTS (SELECT 1 FROM alert_members m JOIN alert_groups g ON g.key = m.group_key
                  WHERE m.incident_id = i.id AND g.due_at IS NOT NULL) THEN 'due'

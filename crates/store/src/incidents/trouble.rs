@@ -93,6 +93,7 @@ impl Store {
             .optional()
             .await?;
         if last.is_some_and(|last| last.0.is_some()) {
+            transaction.commit().await?;
             return Ok(FlushedGroups::default());
         }
         let (messages, mails) = decide(&trouble);
