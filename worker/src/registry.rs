@@ -29,7 +29,7 @@ pub struct KindEntry {
     /// Whether only the platform itself, or a key with `jobs:internal`, may enqueue it.
     pub internal: bool,
     /// Whether its arguments tell of people: see [`Registry::shows_args`].
-    pub private: bool,
+    private: bool,
     /// When a failed attempt is tried again.
     pub retry: RetryPolicy,
     at_least: fn(&Context) -> Duration,

@@ -1,5 +1,5 @@
-//! Real servers for tests: Redis alone, with AOF, behind TLS, as a Cluster, under Sentinels; Postgres; a
-//! server that takes webhooks; and the `postrider` binary itself as a process that can be stopped, continued and killed.
+//! Real servers for tests: Redis alone, with AOF, behind TLS, as a Cluster, under Sentinels; Postgres; a server
+//! that takes webhooks; and the `postrider` binary itself as a process that can be stopped, continued and killed.
 //!
 //! 1. Everything listens on 127.0.0.1, on free ports, with its data in a scratch folder.
 //! 2. Everything ends with its value, and also when the test process panics or is killed: a small shell process, the

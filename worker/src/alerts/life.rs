@@ -3,7 +3,7 @@
 //! | alert | there is | then |
 //! |---|---|---|
 //! | firing | no incident, or one that was over for long | a new one is opened |
-//! | firing | one that was over a moment ago (`flap_window`) | it is opened again, and counted as flapping; of a higher severity, it is news also where its end was not told yet |
+//! | firing | one that was over a moment ago (`flap_window`) | it is opened again, and counted as flapping; of a higher severity, it is news again |
 //! | firing | one that burns | it is counted; of a higher severity than before, it is news again, to be taken on anew |
 //! | resolved | one that burns | it is over |
 //! | resolved | none that burns | nothing: that is an answer, not an error |

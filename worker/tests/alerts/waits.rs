@@ -23,6 +23,13 @@ impl Stage {
         self.play_by(AlertRules { routes, ..rules() });
     }
 
+    /// The same, after a warning was told.
+    async fn warned_in_one_group(&mut self) {
+        self.with_one_group();
+        self.fire("db.down", Warning).await;
+        self.look().await;
+    }
+
     pub async fn to(&self, address: &str) -> Vec<String> {
         let told = self.told().await;
         told.into_iter()
@@ -62,9 +69,7 @@ on_both! {
     }
 
     async fn who_was_told_of_a_warning_is_told_of_its_end_although_it_became_critical_in_the_same_group(stage) {
-        stage.with_one_group();
-        stage.fire("db.down", Warning).await;
-        stage.look().await;
+        stage.warned_in_one_group().await;
         // After a quarter of an hour the boss knows, too.
         stage.play(16 * MINUTE).await;
         stage.fire("db.down", Critical).await;
@@ -78,9 +83,7 @@ on_both! {
     }
 
     async fn what_became_critical_is_told_and_escalated_anew_in_the_same_group(stage) {
-        stage.with_one_group();
-        stage.fire("db.down", Warning).await;
-        stage.look().await;
+        stage.warned_in_one_group().await;
         stage.play(MINUTE).await;
         stage.fire("db.down", Critical).await;
         assert_eq!(stage.play(25 * MINUTE).await, [(4 * MINUTE, 1), (19 * MINUTE, 1)], "news, and the boss 15 minutes later");
@@ -88,9 +91,7 @@ on_both! {
     }
 
     async fn what_comes_back_as_more_before_its_end_was_told_is_news(stage) {
-        stage.with_one_group();
-        stage.fire("db.down", Warning).await;
-        stage.look().await;
+        stage.warned_in_one_group().await;
         stage.play(30).await;
         stage.over_with("db.down").await;
         stage.play(MINUTE).await;
